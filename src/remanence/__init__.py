@@ -1,0 +1,1 @@
+"""Remanence: a laboratory for memory and length extrapolation in recurrent sequence models."""
