@@ -17,7 +17,7 @@ class ModelFileError(RemanenceError):
 
 
 class NumericalError(RemanenceError):
-    """A computation failed numerically: divergence, an unstable system. The command line exits 3."""
+    """A computation failed numerically: divergence, instability. The command line exits 3."""
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:

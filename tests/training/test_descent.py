@@ -12,8 +12,9 @@ from remanence.training import (
     Adam,
     AdaptiveGradientDescent,
     GradientDescent,
-    ImpulseResponseLoss,
+    MetricLoss,
     Parameters,
+    WhiteLoss,
     balancedness,
     descend,
     near_zero_ensemble,
@@ -31,7 +32,7 @@ def teacher(length):
 
 
 def white_loss(length):
-    return ImpulseResponseLoss(jnp.asarray(teacher(length)[:, None, None]))
+    return WhiteLoss(jnp.asarray(teacher(length)[:, None, None]))
 
 
 def seed_of(parameters, index):
@@ -65,7 +66,9 @@ def test_gradient_has_the_invariance_of_the_loss(rng):
     """I3: G_A Aᵀ − AᵀG_A + G_B Bᵀ − CᵀG_C = 0 for any loss of the impulse response."""
     parameters = random_parameters(rng)
     root = rng.normal(size=(10, 10))
-    loss = ImpulseResponseLoss(jnp.asarray(rng.normal(size=(5, 3, 2))), jnp.asarray(root @ root.T))
+    loss = MetricLoss(
+        jnp.asarray(root @ root.T), jnp.asarray(rng.normal(size=(5, 3, 2))), jnp.asarray(1.0)
+    )
     _, gradient = loss.value_and_gradient(parameters)
     A, B, C, GA, GB, GC = (np.asarray(leaf) for leaf in (*parameters, *gradient))
     terms = [GA @ A.T, A.T @ GA, GB @ B.T, C.T @ GC]
@@ -76,7 +79,7 @@ def test_gradient_has_the_invariance_of_the_loss(rng):
 def test_one_step_changes_balancedness_by_the_gradients_own(rng):
     """I5: M(Θ⁺) − M(Θ) = η² M(∇L), exactly."""
     parameters = random_parameters(rng)
-    loss = ImpulseResponseLoss(jnp.asarray(rng.normal(size=(5, 3, 2))))
+    loss = WhiteLoss(jnp.asarray(rng.normal(size=(5, 3, 2))))
     _, gradient = loss.value_and_gradient(parameters)
     step = 1e-2
     run = descend(
@@ -113,7 +116,7 @@ def test_symmetric_students_stay_symmetric(rng):
     half = rng.normal(size=(6, 6)) * 0.2
     column = rng.normal(size=(6, 1)) * 0.3
     start = Parameters(*(jnp.asarray(m)[None] for m in (half + half.T, column, column.T)))
-    loss = ImpulseResponseLoss(jnp.asarray(rng.normal(size=(6, 1, 1))))
+    loss = WhiteLoss(jnp.asarray(rng.normal(size=(6, 1, 1))))
     final = seed_of(descend(loss, start, GradientDescent(5e-3), steps=2000).final, 0)
     np.testing.assert_allclose(final.A, np.asarray(final.A).T, atol=1e-12)
     np.testing.assert_allclose(final.B, np.asarray(final.C).T, atol=1e-12)

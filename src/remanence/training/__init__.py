@@ -7,7 +7,9 @@ step rule, and out comes a `Trajectory` recorded at log-spaced steps.
 from remanence.training.descent import Trajectory as Trajectory
 from remanence.training.descent import descend as descend
 from remanence.training.descent import record_steps as record_steps
-from remanence.training.loss import ImpulseResponseLoss as ImpulseResponseLoss
+from remanence.training.loss import AbstractImpulseResponseLoss as AbstractImpulseResponseLoss
+from remanence.training.loss import MetricLoss as MetricLoss
+from remanence.training.loss import WhiteLoss as WhiteLoss
 from remanence.training.parameters import Parameters as Parameters
 from remanence.training.parameters import balancedness as balancedness
 from remanence.training.parameters import near_zero_ensemble as near_zero_ensemble

@@ -17,7 +17,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from remanence.errors import NumericalError, RemanenceError
-from remanence.training.loss import ImpulseResponseLoss
+from remanence.training.loss import AbstractImpulseResponseLoss
 from remanence.training.parameters import Parameters
 from remanence.training.rules import AbstractStepRule, RuleState
 
@@ -45,6 +45,10 @@ class Trajectory:
         """The student of every seed at the end, with a leading axis of seeds."""
         return Parameters(*(leaf[:, -1] for leaf in self.parameters))
 
+    def student(self, seed: int, record: int) -> Parameters:
+        """One student of the trajectory: A (state, state) and so on."""
+        return Parameters(*(leaf[seed, record] for leaf in self.parameters))
+
     def raise_if_diverged(self) -> None:
         """Raise `NumericalError` naming the first diverging seed and its step."""
         failed = np.flatnonzero(self.diverged_at >= 0)
@@ -67,7 +71,7 @@ class _State(NamedTuple):
 
 
 def descend(
-    loss: ImpulseResponseLoss,
+    loss: AbstractImpulseResponseLoss,
     initial: Parameters,
     rule: AbstractStepRule,
     *,
@@ -128,7 +132,9 @@ def record_steps(steps: int, per_decade: int) -> Int[np.ndarray, " records"]:
 
 
 @eqx.filter_jit
-def _start(loss: ImpulseResponseLoss, initial: Parameters, rule: AbstractStepRule) -> _State:
+def _start(
+    loss: AbstractImpulseResponseLoss, initial: Parameters, rule: AbstractStepRule
+) -> _State:
     def one(parameters):
         value, gradient = loss.value_and_gradient(parameters)
         return _State(
@@ -145,7 +151,7 @@ def _start(loss: ImpulseResponseLoss, initial: Parameters, rule: AbstractStepRul
 
 @functools.partial(jax.jit, static_argnums=1)
 def _advance(
-    loss: ImpulseResponseLoss,
+    loss: AbstractImpulseResponseLoss,
     rule: AbstractStepRule,
     state: _State,
     stop: Int[Array, ""] | int,

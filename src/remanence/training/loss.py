@@ -5,6 +5,8 @@ input or one output, against 6 k d² + k² d for the closed form through the Han
 residual, and half the time of automatic differentiation (see benchmarks/descent.py).
 """
 
+import abc
+
 import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
@@ -16,35 +18,19 @@ from remanence.training.parameters import Parameters
 _UNROLL = 2
 
 
-class ImpulseResponseLoss(eqx.Module):
-    """The quadratic loss `L = Σ_o (g_o − ĝ_o)ᵀ S (g_o − ĝ_o) + floor` of an impulse response.
+class AbstractImpulseResponseLoss(eqx.Module):
+    """A quadratic loss `L = Σ_o (g_o − ĝ_o)ᵀ S (g_o − ĝ_o) + floor` of an impulse response g.
 
     `g_o` is the impulse response to output o over the training length, lags and inputs flattened.
-    With `metric=None`, S = I: the population loss under white input,
-    `L_k = Σ_{j<k} ‖g_j − ĝ_j‖²` (specification, I1). With S the second moment of the windows of a
-    recorded input it is exactly the mean squared error over those windows (I2).
-
-    - `target`: ĝ, shape (length, outputs, inputs).
-    - `metric`: S, shape (length·inputs, length·inputs), index lag·inputs + input; or None.
-    - `floor`: what no response can remove, in the units of the loss.
     """
 
-    target: Float[Array, "length outputs inputs"]
-    metric: Float[Array, "features features"] | None = None
-    floor: float = 0.0
+    length: eqx.AbstractVar[int]
 
+    @abc.abstractmethod
     def value_and_cotangent(
         self, response: Float[Array, "length outputs inputs"]
     ) -> tuple[Float[Array, ""], Float[Array, "length outputs inputs"]]:
         """The loss and its derivative `2 S (g − ĝ)` with respect to the response."""
-        residual = response - self.target
-        if self.metric is None:
-            weighted = residual
-        else:
-            length, outputs, inputs = residual.shape
-            rows = residual.transpose(1, 0, 2).reshape(outputs, length * inputs)
-            weighted = (rows @ self.metric).reshape(outputs, length, inputs).transpose(1, 0, 2)
-        return jnp.vdot(residual, weighted) + self.floor, 2.0 * weighted
 
     def value_and_gradient(self, parameters: Parameters) -> tuple[Float[Array, ""], Parameters]:
         """The loss and its gradient with respect to (A, B, C), by the adjoint recursion.
@@ -62,7 +48,6 @@ class ImpulseResponseLoss(eqx.Module):
         return value, Parameters(A_bar.T, C_bar.T, B_bar.T)
 
     def _adjoint(self, A, B, C, *, transposed: bool):
-        length = self.target.shape[0]
         single = B.shape[1] == 1
         # A plain vector in the loop: XLA's matrix-vector product beats its product with a column.
         start = B[:, 0] if single else B
@@ -70,7 +55,7 @@ class ImpulseResponseLoss(eqx.Module):
         def forward(x, _):
             return A @ x, x
 
-        _, xs = lax.scan(forward, start, None, length=length, unroll=_UNROLL)
+        _, xs = lax.scan(forward, start, None, length=self.length, unroll=_UNROLL)
         states = xs[:, :, None] if single else xs
         response = jnp.einsum("os,jsi->joi", C, states)
         if transposed:
@@ -94,3 +79,54 @@ class ImpulseResponseLoss(eqx.Module):
             A_bar = jnp.einsum("jri,jci->rc", adjoints, xs)
             B_bar = first
         return value, (A_bar, B_bar, jnp.einsum("joi,jsi->os", cotangent, states))
+
+
+class WhiteLoss(AbstractImpulseResponseLoss):
+    """S = I: the population loss under white input, `L_k = Σ_{j<k} ‖g_j − ĝ_j‖² + floor`.
+
+    No ½ and no 1/k; only the output after the last input counts. Source: specification, I1.
+
+    - `target`: ĝ, shape (length, outputs, inputs).
+    - `floor`: what no response can remove, in the units of the loss.
+    """
+
+    target: Float[Array, "length outputs inputs"]
+    floor: float = 0.0
+
+    @property
+    def length(self) -> int:
+        """Training length."""
+        return self.target.shape[0]
+
+    def value_and_cotangent(self, response):
+        residual = response - self.target
+        return jnp.vdot(residual, residual) + self.floor, 2.0 * residual
+
+
+class MetricLoss(AbstractImpulseResponseLoss):
+    """S a given metric: with the second moment of windows, exactly their mean squared error (I2).
+
+    Held as `constant − 2 ⟨cross, g⟩ + gᵀ S g`. The target ĝ = S⁻¹ cross is never formed: for a
+    coloured input its weakly excited directions are huge, and the residual form would drown the
+    loss in their rounding errors.
+
+    - `metric`: S, symmetric, shape (length·inputs, length·inputs), index lag·inputs + input.
+    - `cross`: S ĝ, shape (length, outputs, inputs).
+    - `constant`: Σ_o ĝ_oᵀ S ĝ_o + floor.
+    """
+
+    metric: Float[Array, "features features"]
+    cross: Float[Array, "length outputs inputs"]
+    constant: Float[Array, ""]
+
+    @property
+    def length(self) -> int:
+        """Training length."""
+        return self.cross.shape[0]
+
+    def value_and_cotangent(self, response):
+        length, outputs, inputs = response.shape
+        rows = response.transpose(1, 0, 2).reshape(outputs, length * inputs)
+        weighted = (rows @ self.metric).reshape(outputs, length, inputs).transpose(1, 0, 2)
+        value = self.constant + jnp.vdot(response, weighted - 2.0 * self.cross)
+        return value, 2.0 * (weighted - self.cross)

@@ -107,10 +107,12 @@ class Adam(AbstractStepRule):
             lambda v, g: self.second_decay * v + (1 - self.second_decay) * g * g, second, gradient
         )
         moved = jax.tree.map(
-            lambda p, m, v: p
-            - self.step_size
-            * (m / (1 - first_weight))
-            / (jnp.sqrt(v / (1 - second_weight)) + self.epsilon),
+            lambda p, m, v: (
+                p
+                - self.step_size
+                * (m / (1 - first_weight))
+                / (jnp.sqrt(v / (1 - second_weight)) + self.epsilon)
+            ),
             parameters,
             first,
             second,

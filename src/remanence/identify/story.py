@@ -1,0 +1,139 @@
+"""What a fit found, in plain words: the headline and the warnings of its report."""
+
+import math
+
+from remanence.identify.measure import FitResult
+from remanence.identify.memory import ENERGY_SHARE
+from remanence.report import Notice
+
+_CURVED = 0.05
+_SCATTERED = 0.1
+_TRANSFER_GAP = 2.0
+
+
+def duration(result: FitResult, steps: float) -> str:
+    """`72 steps (72 h)`, or without a time column `72 steps`."""
+    shown = f"{steps:,.0f} steps" if steps >= 10 or steps == int(steps) else f"{steps:.1f} steps"
+    shown = shown.replace("1 steps", "1 step") if steps == 1 else shown
+    if result.data.step is None or result.data.step_unit is None:
+        return shown
+    return f"{shown} ({steps * result.data.step:,.4g} {result.data.step_unit})"
+
+
+def headline(result: FitResult) -> tuple[str, ...]:
+    """The first lines of the report; an exploding model says so before anything else."""
+    run = result.run
+    lines = []
+    if not result.stable:
+        lines.append(
+            f"WARNING: this model explodes. Its spectral radius is {result.spectral_radius:.4f}; "
+            f"trained on windows of {duration(result, run.length)} only, it must not be run "
+            "much longer than that."
+        )
+    else:
+        slowest = result.memory.time_constants[0]
+        lines.append(
+            f"Remembers {duration(result, result.memory.horizon)}: "
+            f"{ENERGY_SHARE:.0%} of the response lies within them; "
+            f"the slowest mode fades with a time constant of {duration(result, slowest)}."
+        )
+    lines.append(
+        f"Learned dimension {result.system.order}, of the {result.settings.state_dimension} "
+        f"states it was given, from windows of {duration(result, run.length)}."
+    )
+    lines.append(_extrapolation_line(result))
+    return tuple(lines)
+
+
+def _extrapolation_line(result: FitResult) -> str:
+    found = result.extrapolation
+    length = result.run.length
+    if not result.stable:
+        return "Does not extrapolate: the response grows without bound."
+    here = _at(found, length)
+    if found.extends_to is None:
+        if found.reach <= length:
+            return "Extrapolation not measured: no test output has a longer history."
+        return (
+            f"Does not extrapolate: beyond {duration(result, length)} the test error is more "
+            f"than 10 % above that at the training length (R² {1 - here:.3f})."
+        )
+    there = _at(found, found.extends_to)
+    end = " (as far as the test record reaches)" if found.extends_to == found.ages[-1] else ""
+    return (
+        f"Extrapolates to {duration(result, found.extends_to)}, "
+        f"{found.extends_to / length:.3g}× the training length{end}: "
+        f"test R² {1 - here:.3f} at the training length, {1 - there:.3f} there."
+    )
+
+
+def _at(found, age: int) -> float:
+    return float(found.shares[found.ages == age][0]) if age in found.ages else math.nan
+
+
+def notices(result: FitResult) -> tuple[Notice, ...]:
+    """What a user should know before trusting the model."""
+    run, found = result.run, []
+    exploded = int((run.spectral_radius >= 1).sum())
+    seeds = len(run.spectral_radius)
+    if result.stable and exploded:
+        found.append(
+            Notice(
+                "warning",
+                f"At the end of training {exploded} of {seeds} students of this length are "
+                f"unstable (spectral radius up to {run.spectral_radius.max():.3f}); the model "
+                f"handed over is the one validation preferred, from step "
+                f"{run.trajectory.steps[run.best_record]:,}. Longer windows are safer.",
+            )
+        )
+    unstable = sorted({r.length for r in result.runs if (r.spectral_radius >= 1).any()})
+    if result.stable and not exploded and unstable:
+        found.append(
+            Notice(
+                "good",
+                "Students of this length are all stable. Shorter is not enough: some trained on "
+                f"{', '.join(str(k) for k in unstable)} steps explode beyond their windows.",
+            )
+        )
+    train, test = result.carried["train"], result.carried["test"]
+    if test > _TRANSFER_GAP * train:
+        found.append(
+            Notice(
+                "warning",
+                f"On the test part the model misses {test:.1%} of the variance, on the training "
+                f"part {train:.1%}: what was learned does not carry over in full.",
+            )
+        )
+    if result.curvature > _CURVED:
+        found.append(
+            Notice(
+                "warning",
+                f"A linear model is not enough: squares and products of its inputs and outputs "
+                f"explain {result.curvature:.0%} of what it misses (cross-validated).",
+            )
+        )
+    if result.data.forecast and result.carried["test"] >= result.persistence:
+        found.append(
+            Notice(
+                "warning",
+                f"No better than repeating the last value, which misses "
+                f"{result.persistence:.1%} of the variance of the test part.",
+            )
+        )
+    if result.agreement > _SCATTERED:
+        found.append(
+            Notice(
+                "warning",
+                f"Seeds disagree: their impulse responses differ by {result.agreement:.0%} "
+                "(median of pairs) at the end of training.",
+            )
+        )
+    if result.carried["test"] > 0.5:
+        found.append(
+            Notice(
+                "bad",
+                f"The model explains only {1 - result.carried['test']:.0%} of the test output: "
+                "other inputs, longer windows or a non-linear model are needed.",
+            )
+        )
+    return tuple(found)
