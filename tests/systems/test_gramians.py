@@ -22,6 +22,7 @@ from remanence.systems import (
     observability_gramian,
 )
 from remanence.systems._compensated import one_minus_product, one_minus_square
+from remanence.systems._graded import recompress
 
 
 def summed(A, B, terms=1200):
@@ -205,3 +206,12 @@ def test_a_gramian_beyond_float64_still_has_a_factor():
     assert controllability_factor(system)[0, 0] == pytest.approx(1e201, rel=1e-15)
     with pytest.raises(NumericalError, match="use its factor"):
         controllability_gramian(system)
+
+
+@pytest.mark.parametrize("small_first", [True, False])
+def test_recompression_keeps_small_columns(small_first):
+    """A column of 1e-12 beside one of 1: |det L| = |det F| to the last digits."""
+    factor = np.array([[1e-12, 1.0], [2e-12, 1.0]])
+    square = recompress(factor if small_first else factor[:, ::-1])
+    np.testing.assert_allclose(square @ square.T, factor @ factor.T, rtol=1e-14)
+    assert abs(np.linalg.det(square)) == pytest.approx(1e-12, rel=1e-14, abs=0)

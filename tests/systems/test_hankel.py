@@ -120,9 +120,9 @@ def _direct(system, length):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_dense_values_at_radius_099(make_dense, seed):
-    system = make_dense(10, 1, 1, 0.99, 200 + 10 * seed, False)
-    length = 4001
+def test_dense_values_at_radius_098(make_dense, seed):
+    system = make_dense(10, 1, 1, 0.98, 200 + 10 * seed, False)
+    length = 1401  # 0.98^1400 < 1e-12
     A, B, C = (np.asarray(m) for m in (system.A, system.B, system.C))
     states, response = B, []
     for _ in range(length):

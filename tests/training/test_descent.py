@@ -261,3 +261,9 @@ def test_refuses_no_steps():
     initial = near_zero_ensemble(2, 1, 1, scale=0.1, seed=0, seeds=1)
     with pytest.raises(RemanenceError, match="steps must be at least 1"):
         descend(white_loss(4), initial, GradientDescent(0.05), steps=0)
+
+
+def test_asks_for_float64():
+    initial = near_zero_ensemble(2, 1, 1, scale=0.1, seed=0, seeds=1)
+    with jax.enable_x64(False), pytest.raises(RemanenceError, match="needs float64"):
+        descend(white_loss(4), initial, GradientDescent(0.05), steps=1)

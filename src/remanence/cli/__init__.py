@@ -27,7 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A polite kill cleans up like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        options = parser.parse_args(argv)
+        # A subcommand's unknown options come back here; only it knows the names that are near.
+        options, extra = parser.parse_known_args(argv)
+        if extra:
+            options.parser.refuse(extra)
         _configure()
         return options.run(options)
     except NumericalError as error:

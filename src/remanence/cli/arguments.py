@@ -11,12 +11,13 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line that names the nearest known option."""
 
     def error(self, message: str) -> NoReturn:
-        known = [name for action in self._actions for name in action.option_strings]
-        if message.startswith("unrecognized arguments:"):
-            first = message.split(":", 1)[1].split()[0]
-            message = f"unknown option {first}{nearest_name(first, known)}"
         print(f"error: {message} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
+
+    def refuse(self, extra: list[str]) -> NoReturn:
+        """The error for arguments that no option takes."""
+        known = [name for action in self._actions for name in action.option_strings]
+        self.error(f"unknown argument {extra[0]!r}{nearest_name(extra[0], known)}")
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -28,10 +29,7 @@ def lengths(text: str) -> tuple[int, ...]:
     """`auto`, `72` or `24,72,240` to a tuple; auto is the empty one."""
     if text == "auto":
         return ()
-    values = tuple(_integer("--length", part) for part in text.split(","))
-    if len(set(values)) != len(values):
-        raise RemanenceError(f"--length: {text!r} names a length twice")
-    return tuple(sorted(values))
+    return tuple(_integer("--length", part) for part in text.split(","))
 
 
 def order(text: str) -> int | None:

@@ -27,7 +27,7 @@ def add(commands) -> None:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     data = parser.add_argument_group("data")
     data.add_argument("data", nargs="+", help="CSV, TSV, Parquet, NPZ or MAT files")
     data.add_argument(

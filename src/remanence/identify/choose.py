@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from remanence.errors import NumericalError
 from remanence.identify.evaluate import carried_error, long_response
 from remanence.identify.learn import LengthRun
 from remanence.identify.prepare import Prepared
@@ -58,12 +59,22 @@ def choose_order(
         orders = [min(order, numerical)]
     else:
         orders = list(range(1, min(numerical, _MOST_ORDERS) + 1))
-    systems = [cut(n) for n in orders]
-    shares = [
-        carried_error(matrices(system), data.inputs, data.outputs, data.parts["validation"])
-        for system in systems
-    ]
-    return systems[simplest(shares)], hankel, dict(zip(orders, shares, strict=True))
+    systems, shares = {}, {}
+    for n in orders:
+        try:
+            systems[n] = cut(n)
+        except NumericalError:
+            # A cut between equal Hankel values may be unstable; other orders remain.
+            continue
+        shares[n] = carried_error(
+            matrices(systems[n]), data.inputs, data.outputs, data.parts["validation"]
+        )
+    if not systems:
+        raise NumericalError(
+            f"no stable model of order {', '.join(map(str, orders))} can be cut from the student "
+            f"trained on {run.length} steps; ask for another --order"
+        )
+    return list(systems.values())[simplest(list(shares.values()))], hankel, shares
 
 
 def matrices(system: StateSpace) -> Parameters:

@@ -41,10 +41,10 @@ def simulate(
     """`y_t = Σ_j g_j x_{t−j}` with the state zero before the first input, by FFT."""
     time = inputs.shape[0]
     lags = min(time, response.shape[0])
-    size = scipy.fft.next_fast_len(time + lags - 1, real=True)
-    spectrum = scipy.fft.rfft(inputs, n=size, axis=0)
-    kernel = scipy.fft.rfft(response[:lags], n=size, axis=0)
-    return scipy.fft.irfft(np.einsum("foi,fi->fo", kernel, spectrum), n=size, axis=0)[:time]
+    size = int(scipy.fft.next_fast_len(time + lags - 1, real=True))  # type: ignore[arg-type]
+    spectrum = np.fft.rfft(inputs, n=size, axis=0)
+    kernel = np.fft.rfft(response[:lags], n=size, axis=0)
+    return np.fft.irfft(np.einsum("foi,fi->fo", kernel, spectrum), n=size, axis=0)[:time]
 
 
 def unexplained_share(

@@ -5,6 +5,8 @@ import os
 import threading
 from collections.abc import Callable
 
+import jax
+
 from remanence.errors import DataError
 from remanence.files import Recording
 from remanence.identify.choose import choose_order, simplest
@@ -30,12 +32,16 @@ def fit(
     overparameterised linear RNNs trained from near zero. The student and the length are chosen by
     the error of long simulations on the validation part; the student is cut by balanced truncation
     to the smallest order that costs no more than 3 % of that error. The test part is read once,
-    for the numbers reported.
+    for the numbers reported. Everything is float64, whatever JAX's global setting.
 
     Raises `DataError` where the data cannot carry the fit, `NumericalError` where a step size
     given by the user diverges. Equations: `window_moments`, `regression`, `ImpulseResponseLoss`.
     """
-    settings = settings or FitSettings()
+    with jax.enable_x64(True):
+        return _fit(recording, settings or FitSettings(), on_progress)
+
+
+def _fit(recording, settings, on_progress) -> FitResult:
     data = prepare(recording, settings)
     lengths = settings.length or automatic_lengths(data)
     _check_lengths(data, lengths)
@@ -106,7 +112,9 @@ def _learn_all(data, lengths, settings, on_progress) -> tuple[LengthRun, ...]:
                 total = sum(k * done[k, o] for k, o in jobs) / sum(k for k, _ in jobs)
                 on_progress(0.95 * total, f"training on windows of {length} steps ({optimizer})")
 
-        return learn(data, length, optimizer, settings, on_record=on_record)
+        # JAX's settings belong to a thread: a new one starts from the global ones.
+        with jax.enable_x64(True):
+            return learn(data, length, optimizer, settings, on_record=on_record)
 
     with concurrent.futures.ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
         # The longest windows take longest: they start first.

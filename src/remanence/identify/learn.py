@@ -167,9 +167,10 @@ def _validation_shares(data: Prepared, trajectory: Trajectory) -> np.ndarray:
     """Carried-state validation share by seed and record; NaN where not considered."""
     steps = trajectory.steps
     considered = np.flatnonzero(steps * 10**_DECADES_CONSIDERED >= steps[-1])
-    shares = np.full(trajectory.losses.shape, np.nan)
-    for seed in range(shares.shape[0]):
-        for record in considered:
+    seeds, records = trajectory.losses.shape
+    shares = np.full((seeds, records), np.nan)
+    for seed in range(seeds):
+        for record in map(int, considered):
             student = trajectory.student(seed, record)
             shares[seed, record] = carried_error(
                 student, data.inputs, data.outputs, data.parts["validation"]

@@ -144,7 +144,6 @@ def _extrapolation(result: FitResult) -> Section:
         (
             r.length,
             r.optimizer,
-            r.windows,
             1 - float(np.median(r.validation_window)),
             _r2(float(np.median(r.validation_carried))),
             float(np.median(r.spectral_radius)),
@@ -199,20 +198,20 @@ def _extrapolation(result: FitResult) -> Section:
             Table(
                 caption=(
                     "Every training length and optimizer, medians over seeds on the validation "
-                    "part; the last column is the best student of the last two decades of steps"
+                    "part; radius: spectral radius; best: whole record, best student of the last "
+                    "two decades of steps"
                 ),
                 columns=(
                     "length (steps)",
                     "optimizer",
-                    "windows",
                     "R² windows",
                     "R² whole record",
-                    "spectral radius",
+                    "radius",
                     "unstable",
-                    "R² best",
+                    "best R²",
                 ),
                 rows=lengths,
-                formats=("d", "", ",d", ".4f", ".4f", ".4f", "", ".4f"),
+                formats=("d", "", ".4f", ".4f", ".4f", "", ".4f"),
             ),
         ),
     )
@@ -233,9 +232,9 @@ def _dimension(result: FitResult) -> Section:
         title="How small it is",
         text=(
             "Gradient descent from near zero adds one direction after another: the Hankel "
-            "singular values rise as a staircase. The order is the smallest whose whole-record validation "
-            "error is within 3 % of the best; balanced truncation makes the cut, with error at "
-            f"most twice the sum of the values left out: "
+            "singular values rise as a staircase. The order is the smallest whose whole-record "
+            "validation error is within 3 % of the best; balanced truncation makes the cut, with "
+            f"error at most twice the sum of the values left out: "
             f"{2 * float(values[result.system.order :].sum()):.3g} here, in units of standard "
             "deviations."
         ),
@@ -337,7 +336,8 @@ def _training(result: FitResult) -> Section:
         text=(
             f"{settings.seeds} students of {settings.state_dimension} states started from "
             f"entries of standard deviation {settings.initial_scale:g}/"
-            f"√{settings.state_dimension} and took {settings.steps:,} steps; optimizers tried: {others}; chosen: {run.optimizer}. "
+            f"√{settings.state_dimension} and took {settings.steps:,} steps; optimizers tried: "
+            f"{others}; chosen: {run.optimizer}. "
             f"{metric}\n\nNo impulse response of {run.length} lags leaves less than "
             f"{problem.least_squares_share:.4f} of the training windows' variance."
             f"{agreement}"

@@ -56,6 +56,8 @@ class FitSettings:
             _at_least(name, getattr(self, name), 1)
         for length in self.length:
             _at_least("length", length, 2)
+        if len(set(self.length)) != len(self.length):
+            raise RemanenceError(f"length: {self.length} names a length twice")
         if self.order is not None:
             _at_least("order", self.order, 1)
             if self.order > self.state_dimension:

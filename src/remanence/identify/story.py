@@ -11,13 +11,14 @@ _SCATTERED = 0.1
 _TRANSFER_GAP = 2.0
 
 
-def duration(result: FitResult, steps: float) -> str:
-    """`72 steps (72 h)`, or without a time column `72 steps`."""
-    shown = f"{steps:,.0f} steps" if steps >= 10 or steps == int(steps) else f"{steps:.1f} steps"
-    shown = shown.replace("1 steps", "1 step") if steps == 1 else shown
-    if result.data.step is None or result.data.step_unit is None:
+def duration(result: FitResult, steps: float | int) -> str:
+    """`72 h` where a step is one hour, `72 steps (18 h)` where it is 15 min, else `72 steps`."""
+    number = f"{steps:,.0f}" if steps >= 10 or steps == int(steps) else f"{steps:.1f}"
+    shown = f"{number} step" if steps == 1 else f"{number} steps"
+    step, unit = result.data.step, result.data.step_unit
+    if step is None or unit is None:
         return shown
-    return f"{shown} ({steps * result.data.step:,.4g} {result.data.step_unit})"
+    return f"{number} {unit}" if step == 1 else f"{shown} ({steps * step:,.3g} {unit})"
 
 
 def headline(result: FitResult) -> tuple[str, ...]:
@@ -33,9 +34,9 @@ def headline(result: FitResult) -> tuple[str, ...]:
     else:
         slowest = result.memory.time_constants[0]
         lines.append(
-            f"Remembers {duration(result, result.memory.horizon)}: "
-            f"{ENERGY_SHARE:.0%} of the response lies within them; "
-            f"the slowest mode fades with a time constant of {duration(result, slowest)}."
+            f"Remembers {duration(result, result.memory.horizon)}, which hold "
+            f"{ENERGY_SHARE:.0%} of the response; the slowest mode fades with a time constant "
+            f"of {duration(result, slowest)}."
         )
     lines.append(
         f"Learned dimension {result.system.order}, of the {result.settings.state_dimension} "
@@ -86,13 +87,14 @@ def notices(result: FitResult) -> tuple[Notice, ...]:
                 f"{run.trajectory.steps[run.best_record]:,}. Longer windows are safer.",
             )
         )
-    unstable = sorted({r.length for r in result.runs if (r.spectral_radius >= 1).any()})
-    if result.stable and not exploded and unstable:
+    others = [r for r in result.runs if r is not run and (r.spectral_radius >= 1).any()]
+    if result.stable and not exploded and others:
+        listed = ", ".join(f"{r.length} ({r.optimizer})" for r in others)
         found.append(
             Notice(
                 "good",
-                "Students of this length are all stable. Shorter is not enough: some trained on "
-                f"{', '.join(str(k) for k in unstable)} steps explode beyond their windows.",
+                f"Students trained on {run.length} steps with {run.optimizer} are all stable. "
+                f"Some of other training lengths and optimizers explode: {listed}.",
             )
         )
     train, test = result.carried["train"], result.carried["test"]

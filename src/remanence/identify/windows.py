@@ -98,7 +98,7 @@ def _correlate(later: np.ndarray, earlier: np.ndarray, lags: int) -> np.ndarray:
     """`c[j, e, l] = Σ_t later[t, l] earlier[t − j, e]` for j < lags, in chunks of bounded size."""
     total = later.shape[0]
     chunk = min(total, max(_CHUNK, 8 * lags))
-    size = scipy.fft.next_fast_len(chunk + lags - 1, real=True)
+    size = int(scipy.fft.next_fast_len(chunk + lags - 1, real=True))  # type: ignore[arg-type]
     spectrum = 0.0
     for start in range(0, total, chunk):
         stop = min(start + chunk, total)
@@ -109,10 +109,10 @@ def _correlate(later: np.ndarray, earlier: np.ndarray, lags: int) -> np.ndarray:
         shifted[offset : offset + stop - history] = earlier[history:stop]
         padded = np.zeros((size, later.shape[1]))
         padded[: stop - start] = later[start:stop]
-        left = scipy.fft.rfft(padded, axis=0)
-        right = scipy.fft.rfft(shifted, axis=0)
+        left = np.fft.rfft(padded, axis=0)
+        right = np.fft.rfft(shifted, axis=0)
         spectrum = spectrum + right[:, :, None] * left.conj()[:, None, :]
-    circular = scipy.fft.irfft(spectrum, n=size, axis=0)
+    circular = np.fft.irfft(spectrum, n=size, axis=0)
     # Index n holds Σ_t later[start + t] earlier[start − lags + 1 + t + n]: lag = lags − 1 − n.
     return circular[lags - 1 :: -1]
 

@@ -46,13 +46,14 @@ def diagonal_factor(eigenvalues: np.ndarray, B: np.ndarray, paired: np.ndarray) 
 
 def _one_input(eigenvalues: np.ndarray, b: np.ndarray, paired: np.ndarray) -> np.ndarray:
     decay = one_minus_square(eigenvalues)
+    root_decay = np.sqrt(decay)
     is_left = np.ones(len(paired), bool)
     weights = b.astype(np.complex128)
     columns = []
     for _ in paired:
-        pivot = int(np.argmax(np.where(is_left, np.abs(weights) ** 2 / decay, -1.0)))
+        pivot = int(np.argmax(np.where(is_left, np.abs(weights) / root_decay, -1.0)))
         is_left[pivot] = False
-        pole, scale = eigenvalues[pivot], np.sqrt(decay[pivot])
+        pole, scale = eigenvalues[pivot], root_decay[pivot]
         denominators = one_minus_product(eigenvalues, pole)
         first = weights * (scale / denominators)
         weights = weights * ((eigenvalues - pole) / denominators)

@@ -85,8 +85,8 @@ def balanced_truncation(
     reduced = StateSpace(left.T @ A @ right, left.T @ B, C @ right, D)
     if kept < rank and reduced.spectral_radius() >= 1:
         raise NumericalError(
-            f"the reduced system of order {kept} is unstable: the cut parts Hankel singular values "
-            f"that are too close ({values[kept - 1]:.6g} and {values[kept]:.6g}); ask for one "
-            "order more or less"
+            f"the reduced system of order {kept} is unstable: the cut parts Hankel singular "
+            f"values that are too close ({values[kept - 1]:.6g} and {values[kept]:.6g}); "
+            "ask for one order more or less"
         )
     return Reduction(reduced, float(bounds[kept]), values)

@@ -90,7 +90,7 @@ def descend(
     Raises `RemanenceError` where JAX's float64 is off or the budget is not positive. Divergence
     does not raise: it is recorded in the trajectory, with the last finite parameters.
     """
-    if not jax.config.read("jax_enable_x64"):
+    if jnp.zeros(()).dtype != jnp.float64:
         raise RemanenceError(
             "gradient descent needs float64: call jax.config.update('jax_enable_x64', True) first"
         )

@@ -24,7 +24,10 @@ class AbstractImpulseResponseLoss(eqx.Module):
     `g_o` is the impulse response to output o over the training length, lags and inputs flattened.
     """
 
-    length: eqx.AbstractVar[int]
+    @property
+    @abc.abstractmethod
+    def length(self) -> int:
+        """Training length in steps."""
 
     @abc.abstractmethod
     def value_and_cotangent(
