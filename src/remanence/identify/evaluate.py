@@ -65,11 +65,10 @@ def unexplained_share(
         return float("nan")
     if not np.isfinite(predicted).all():
         return float("inf")
-    if variance is None:
-        variance = measured.var(axis=0)
+    scale = measured.var(axis=0) if variance is None else variance
     with np.errstate(over="ignore"):
         error = np.mean((measured - predicted) ** 2, axis=0)
-    share = float(np.mean(error / np.maximum(variance, np.finfo(float).tiny)))
+    share = float(np.mean(error / np.maximum(scale, np.finfo(float).tiny)))
     return share if share <= EXPLODES else float("inf")
 
 

@@ -102,7 +102,7 @@ def _learn_all(data, lengths, settings, on_progress) -> tuple[LengthRun, ...]:
     def work(job: tuple[int, str]) -> LengthRun:
         length, optimizer = job
 
-        def on_record(share: float) -> None:
+        def on_share(share: float) -> None:
             if cancelled.is_set():
                 raise concurrent.futures.CancelledError
             if on_progress is None:
@@ -114,7 +114,7 @@ def _learn_all(data, lengths, settings, on_progress) -> tuple[LengthRun, ...]:
 
         # JAX's settings belong to a thread: a new one starts from the global ones.
         with jax.enable_x64(True):
-            return learn(data, length, optimizer, settings, on_record=on_record)
+            return learn(data, length, optimizer, settings, on_progress=on_share)
 
     with concurrent.futures.ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
         # The longest windows take longest: they start first.

@@ -84,7 +84,7 @@ def learn(
     optimizer: str,
     settings: FitSettings,
     *,
-    on_record: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> LengthRun:
     """Train `settings.seeds` students on the windows of `length` steps that end in the train part.
 
@@ -114,7 +114,7 @@ def learn(
         initial,
         step_rule(optimizer, settings.step_size),
         steps=settings.steps,
-        on_record=on_record,
+        on_progress=on_progress,
     )
     trajectory.raise_if_diverged()
     last = len(trajectory.steps) - 1

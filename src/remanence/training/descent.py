@@ -6,6 +6,7 @@ which are spaced evenly in the logarithm of the step.
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from remanence.errors import NumericalError, RemanenceError
 from remanence.training.loss import AbstractImpulseResponseLoss
 from remanence.training.parameters import Parameters
 from remanence.training.rules import AbstractStepRule, RuleState
+
+_LONGEST_LEG = 5000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,14 +81,14 @@ def descend(
     steps: int,
     tolerance: float = 0.0,
     records_per_decade: int = 12,
-    on_record: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Trajectory:
     """Run `rule` from `initial` until the loss is at most `tolerance` or `steps` are spent.
 
     `initial` carries a leading axis of seeds. Seeds run one after another inside one compiled
     program (`lax.map`): on a CPU this beats `vmap`, whose working set leaves the cache. Every
-    rule spends exactly one gradient evaluation a step. `on_record` receives the share of the
-    budget that is done. Everything is float64.
+    rule spends exactly one gradient evaluation a step. `on_progress` hears the share of the
+    budget that is done, every few seconds; what it raises ends the run. Everything is float64.
 
     Raises `RemanenceError` where JAX's float64 is off or the budget is not positive. Divergence
     does not raise: it is recorded in the trajectory, with the last finite parameters.
@@ -100,11 +103,13 @@ def descend(
     state = _start(loss, initial, rule)
     kept = [(state.loss, state.parameters)]
     diverged_at = np.full(np.shape(state.loss), -1)
-    for stop in schedule[1:]:
-        state = _advance(loss, rule, state, int(stop), tolerance)
+    for start, stop in itertools.pairwise(schedule):
+        # Short enough legs that progress shows and an interrupt is heard within seconds.
+        for leg in (*range(start + _LONGEST_LEG, stop, _LONGEST_LEG), stop):
+            state = _advance(loss, rule, state, int(leg), tolerance)
+            if on_progress is not None:
+                on_progress(float(leg) / steps)
         kept.append((state.loss, state.parameters))
-        if on_record is not None:
-            on_record(float(stop) / steps)
     stopped_at = np.asarray(state.step)
     diverged = np.asarray(state.diverged)
     # The failing proposal was step + 1: the carried step counts kept parameters.
