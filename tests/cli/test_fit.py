@@ -170,9 +170,9 @@ def test_no_inputs_forecast(folder, capsys):
 
 def test_interrupt_leaves_nothing(folder):
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    endless = ["--length", "64", "--steps", "100000000", "--out", "run"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "remanence", "fit", "data.csv", *FIT[:4], "--length", "64"]
-        + ["--steps", "100000000", "--out", "run"],
+        [sys.executable, "-m", "remanence", "fit", "data.csv", *FIT[:4], *endless],
         cwd=folder,
         env=environment,
         stderr=subprocess.PIPE,

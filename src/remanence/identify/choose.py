@@ -8,7 +8,7 @@ from jaxtyping import Float
 from remanence.errors import NumericalError
 from remanence.identify.evaluate import carried_error, long_response
 from remanence.identify.learn import LengthRun
-from remanence.identify.prepare import Prepared
+from remanence.identify.preparation import Prepared
 from remanence.systems import StateSpace, balanced_truncation, hankel_singular_values, realize
 from remanence.training import Parameters
 

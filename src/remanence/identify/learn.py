@@ -13,9 +13,9 @@ from remanence.identify.evaluate import (
     long_response,
     old_enough,
 )
-from remanence.identify.prepare import Prepared
-from remanence.identify.regression import Regression, regression
+from remanence.identify.preparation import Prepared
 from remanence.identify.settings import FitSettings
+from remanence.identify.whitening import Regression, regression
 from remanence.identify.windows import WindowMoments, window_moments
 from remanence.systems import hankel_matrix
 from remanence.training import (

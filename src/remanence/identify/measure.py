@@ -16,10 +16,10 @@ from remanence.identify.evaluate import (
     simulate,
     unexplained_share,
 )
+from remanence.identify.horizon import Memory, memory
 from remanence.identify.learn import LengthRun
-from remanence.identify.memory import Memory, memory
 from remanence.identify.nonlinearity import curvature_share
-from remanence.identify.prepare import PARTS, Prepared
+from remanence.identify.preparation import PARTS, Prepared
 from remanence.identify.settings import FitSettings
 from remanence.systems import StateSpace
 

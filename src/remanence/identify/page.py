@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from remanence.identify.measure import FitResult
-from remanence.identify.prepare import PARTS
+from remanence.identify.preparation import PARTS
 from remanence.identify.story import duration, headline, notices
 from remanence.report import (
     NamedFigure,

@@ -2,8 +2,8 @@
 
 import math
 
+from remanence.identify.horizon import ENERGY_SHARE
 from remanence.identify.measure import FitResult
-from remanence.identify.memory import ENERGY_SHARE
 from remanence.report import Notice
 
 _CURVED = 0.05

@@ -3,7 +3,7 @@
 import numpy as np
 
 from remanence.identify.measure import FitResult
-from remanence.identify.prepare import PARTS
+from remanence.identify.preparation import PARTS
 
 Columns = dict[str, np.ndarray]
 

@@ -12,7 +12,7 @@ from remanence.files import Recording
 from remanence.identify.choose import choose_order, simplest
 from remanence.identify.learn import LengthRun, learn
 from remanence.identify.measure import FitResult, measure
-from remanence.identify.prepare import Prepared, prepare
+from remanence.identify.preparation import Prepared, prepare
 from remanence.identify.settings import FitSettings
 
 _SHORTEST_AUTO = 12
