@@ -42,13 +42,14 @@ def hankel_figure(
     final_values: Real[np.ndarray, " final"],
     *,
     order: int,
+    chosen_step: float | int | None = None,
     step_label: str = "training step",
     value_label: str = "Hankel singular value",
 ) -> Figure:
-    """Hankel singular values during training (left, log–log) and at its end (right).
+    """Hankel singular values during training (left, log–log) and of the chosen model (right).
 
     `values_by_step` is descending along its last axis; the first `order` values, those the
-    reduced model keeps, are coloured. Step 0 has its place at the left of the log axis. Without
+    reduced model keeps, are coloured; `chosen_step` marks where the chosen model stood. Step 0 has its place at the left of the log axis. Without
     `steps` only the final values are drawn. The unit is output per input.
     """
     with house_style():
@@ -76,7 +77,11 @@ def hankel_figure(
                 )
             step_axis(left, steps)
             left.set(xlabel=plain(step_label), ylabel=plain(value_label))
-            title_above(left, "While training", rows=1)
+            rows = 1
+            if chosen_step is not None:
+                left.axvline(chosen_step, color=THEORY, linewidth=1.1, linestyle=":")
+                rows = edge_labels(left, [(chosen_step, "chosen", THEORY)])
+            title_above(left, "While training", rows=rows)
         else:
             right.set_ylabel(plain(value_label))
         floor = right.get_ylim()[0]
@@ -93,7 +98,7 @@ def hankel_figure(
         right.set_xlabel("index of the singular value")
         right.axvline(order + 0.5, color=THEORY, linewidth=1.1, linestyle="--")
         rows = edge_labels(right, [(order + 0.5, f"order {order}", THEORY)])
-        title_above(right, "At the end", rows=rows)
+        title_above(right, "Before the cut", rows=rows)
         legend_above(figure, right)
         say_if_empty(right, final)
         return freeze_layout(figure)
