@@ -5,6 +5,7 @@ import pytest
 
 from remanence.identify.evaluate import (
     carried_error,
+    decayed_response,
     error_by_age,
     long_response,
     old_enough,
@@ -35,6 +36,18 @@ def test_simulation_by_fft_is_the_recursion(rng):
     np.testing.assert_allclose(
         simulate(long_response(parameters, 150), inputs), expected, atol=1e-11
     )
+
+
+def test_a_decayed_response_simulates_like_the_whole_one(rng):
+    """Cut responses and overlapping chunks change nothing that float64 can see."""
+    parameters = system(rng)
+    inputs = rng.normal(size=(80_000, 2))
+    short = decayed_response(parameters, len(inputs))
+    assert len(short) < 2000
+    expected, _ = StateSpace(*parameters).simulate(inputs)
+    np.testing.assert_allclose(simulate(short, inputs), expected, atol=1e-10)
+    delay = Parameters(np.diag(np.ones(3), -1), np.eye(4)[:, :1], np.eye(4)[3:])
+    assert decayed_response(delay, 5000)[:5, 0, 0].tolist() == [0, 0, 0, 1, 0]
 
 
 def test_error_by_age_is_what_a_fresh_simulation_makes(rng):

@@ -135,9 +135,9 @@ def test_an_early_stop_before_an_explosion_is_confessed(recording):
     assert "2 of 2 students of this length are unstable" in page
 
 
-def measured_again(result, eigenvalue):
-    """The measurements of a model whose mode is replaced."""
-    system = StateSpace(np.array([[eigenvalue]]), 0.1 * np.ones((1, 2)), np.ones((1, 1)))
+def measured_again(result, eigenvalue, gain=0.1):
+    """The measurements of another model, of one mode, in place of the one found."""
+    system = StateSpace(np.array([[eigenvalue]]), gain * np.ones((1, 2)), np.ones((1, 1)))
     return measure(
         result.data,
         result.settings,
@@ -158,6 +158,46 @@ def test_an_exploding_model_says_so_in_its_first_line(result):
         NumericalError, match=r"explodes \(spectral radius 2\): its response is not"
     ):
         measured_again(result, 2.0)
+
+
+def test_what_explains_nothing_is_not_said_to_extrapolate(result):
+    """A model of the wrong sign is as wrong at every position: no merit in that."""
+    wrong = measured_again(result, 0.9, gain=-0.5)
+    assert wrong.stable
+    assert (wrong.extrapolation.shares > 1).all()
+    assert wrong.extrapolation.extends_to is None
+    assert headline(wrong)[2].startswith("Explains nothing")
+
+
+def test_an_order_beyond_the_students_own_is_confessed(recording):
+    result = fit(recording, dataclasses.replace(QUICK, length=(16,), order=9, steps=1000))
+    assert result.system.order < 9
+    page = render(fit_page(result))
+    assert "Order 9 was asked for" in page
+    assert "The order was fixed" in page
+
+
+def test_too_few_or_still_outputs_choose_nothing(recording):
+    short = dataclasses.replace(
+        recording, inputs=(recording.inputs[0][:100],), outputs=(recording.outputs[0][:100],)
+    )
+    with pytest.raises(DataError, match="the validation part has 20 outputs, at least 30"):
+        fit(short, QUICK)
+    still = recording.outputs[0].copy()
+    still[1200:] = still[1200]
+    with pytest.raises(DataError, match="'heat' does not vary over the test part"):
+        fit(dataclasses.replace(recording, outputs=(still,)), QUICK)
+
+
+def test_the_test_outputs_change_nothing_that_was_learned(recording):
+    """The test part is read once: other test outputs give the same model."""
+    changed = recording.outputs[0].copy()
+    changed[1200:] = changed[1200:][::-1]
+    first = fit(recording, QUICK)
+    second = fit(dataclasses.replace(recording, outputs=(changed,)), QUICK)
+    np.testing.assert_array_equal(first.response, second.response)
+    np.testing.assert_array_equal(first.offset, second.offset)
+    assert first.carried["test"] != second.carried["test"]
 
 
 def test_a_forecast_learns_the_autoregression(rng):

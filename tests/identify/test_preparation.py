@@ -109,8 +109,24 @@ def test_two_sequences_cannot_be_split_whole(rng):
         ({"step_size": float("inf"), "optimizers": ("gd",)}, "step_size: must be a positive"),
         ({"step_size": 0.1}, "belongs to one optimizer"),
         ({"optimizers": ()}, "name at least one"),
+        ({"optimizers": ("gd", "gd")}, "names one twice"),
+        ({"seed": 10**20}, "seed: must lie within"),
+        ({"steps": 10**20}, "steps: must be at most"),
+        ({"state_dimension": 100_000}, "state_dimension: must be at most 2000"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong, message):
     with pytest.raises(RemanenceError, match=message):
         FitSettings(**wrong)
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_values_that_cannot_be_squared_are_refused(recording, factor):
+    scaled = dataclasses.replace(recording, inputs=(recording.inputs[0] * factor,))
+    with pytest.raises(DataError, match=r"'sun' has values of size .* another unit"):
+        prepare(scaled, FitSettings())
+
+
+def test_a_forecast_in_blocks_would_read_the_test_part(rng):
+    with pytest.raises(RemanenceError, match="would read test outputs"):
+        prepare(recording_of((rng.normal(size=(50, 1)),)), FitSettings(split="blocks", block=5))

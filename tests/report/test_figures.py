@@ -61,7 +61,7 @@ def impulse(outputs: int, inputs: int, lags: int = 50, fill: float | None = None
         response,
         estimate=response[: lags // 2],
         training_length=12,
-        horizon=30,
+        horizons=[30] * inputs,
         input_names=[f"input {i}" for i in range(inputs)],
         output_names=[f"output {o}" for o in range(outputs)],
         lag_label="lag (h)",

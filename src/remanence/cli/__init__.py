@@ -39,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RemanenceError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except MemoryError:
+        print("error: out of memory; use a smaller --state-dimension or --length", file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
         return 130

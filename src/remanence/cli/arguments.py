@@ -47,6 +47,13 @@ def whitening(text: str) -> float:
     return float("inf") if text == "none" else _number("--whitening", text)
 
 
+def folder(text: str | None, default: str) -> str:
+    """The folder of `--out`, or the default where the option is not given."""
+    if text == "":
+        raise RemanenceError("--out: is empty; name a folder")
+    return default if text is None else text
+
+
 def _integer(option: str, text: str) -> int:
     try:
         return int(text)

@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
     from remanence.report import ConsoleProgress, SilentProgress
 
     started = time.perf_counter()
-    target = Path(options.out or f"{Path(options.data[0]).stem}-fit")
+    target = Path(arguments.folder(options.out, f"{Path(options.data[0]).stem}-fit"))
     check_run_folder(target, overwrite=options.overwrite)
     settings = identify.FitSettings(
         length=options.length,

@@ -77,6 +77,14 @@ def check_run_folder(path: str | os.PathLike, *, overwrite: bool = False) -> Non
     """Raise the `RemanenceError` that `run_folder` would, before long work is spent on it."""
     target = Path(os.path.abspath(path))
     if not os.path.lexists(target):
+        home = target.parent
+        while not os.path.lexists(home):
+            home = home.parent
+        if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
+            raise RemanenceError(
+                f"{target}: cannot be written, {home} is not a folder open to writing; "
+                "choose another --out"
+            )
         return
     if not overwrite:
         raise RemanenceError(f"{target}: already exists; choose another --out or pass --overwrite")

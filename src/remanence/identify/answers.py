@@ -25,6 +25,7 @@ def memory_section(result: FitResult) -> Section:
     """What it remembers: impulse response, eigenvalues, modes."""
     run, data, found = result.run, result.data, result.memory
     shown = int(min(len(result.response), max(_LAGS_SHOWN * run.length, 1.2 * found.horizon)))
+    pairs = len(data.input_names) * len(data.output_names)
     modes = tuple(
         (
             f"{value.real:.4f}" + (f" ± {value.imag:.4f}i" if value.imag else ""),
@@ -39,9 +40,8 @@ def memory_section(result: FitResult) -> Section:
         title="What it remembers",
         text=(
             f"The impulse response g_j = C A^j B says how much an input still matters j steps "
-            f"later. {duration(result, found.horizon)} hold 95 % of its energy, half of it lies "
-            f"in {duration(result, found.half_lag)}. Inputs and outputs are in units of their "
-            "standard deviation over the training part."
+            f"later. {_energy(result)} Inputs and outputs are in units of their standard "
+            "deviation over the training part."
         ),
         figures=(
             NamedFigure(
@@ -55,12 +55,13 @@ def memory_section(result: FitResult) -> Section:
                     output_names=data.output_names,
                     lag_label=f"lag ({time_unit(result)})",
                     response_label="response (standard deviations)",
-                    horizon=float(in_time(result, found.horizon)),
+                    horizons=[float(in_time(result, h)) for h in found.input_horizons],
                 ),
                 "Impulse response of the model handed over, against the ridge least-squares "
                 f"estimate on the training windows. Beyond the training length of "
                 f"{duration(result, run.length)} nothing was fitted: there the line is the "
-                "model's own extrapolation.",
+                "model's own extrapolation."
+                + (" The six pairs with the most energy are shown." if pairs > 6 else ""),
             ),
             NamedFigure(
                 "eigenvalues",
@@ -87,11 +88,24 @@ def memory_section(result: FitResult) -> Section:
             ),
             Table(
                 caption="Memory of each input: lags that hold 95 % of its response's energy",
-                columns=("input", "steps"),
-                rows=tuple(zip(data.input_names, found.input_horizons, strict=True)),
-                formats=("", ",d"),
+                columns=("input", f"memory ({time_unit(result)})"),
+                rows=tuple(
+                    (name, float(in_time(result, horizon)))
+                    for name, horizon in zip(data.input_names, found.input_horizons, strict=True)
+                ),
+                formats=("", ",.4g"),
             ),
         ),
+    )
+
+
+def _energy(result: FitResult) -> str:
+    found = result.memory
+    if not result.stable:
+        return "It grows without bound: lags that hold a share of it count this record only."
+    return (
+        f"95 % of its energy lies within {duration(result, found.horizon)}, half of it within "
+        f"{duration(result, found.half_lag)}."
     )
 
 
@@ -194,12 +208,8 @@ def dimension_section(result: FitResult) -> Section:
     return Section(
         title="How small it is",
         text=(
-            "Gradient descent from near zero adds one direction after another: the Hankel "
-            "singular values rise as a staircase. The order is the smallest whose whole-record "
-            "validation error is within 3 % of the best; balanced truncation makes the cut, with "
-            f"error at most twice the sum of the values left out: "
-            f"{2 * float(values[result.system.order :].sum()):.3g} here, in units of standard "
-            "deviations."
+            "From near zero, training adds one direction after another: the Hankel singular "
+            f"values rise as a staircase. {_choice(result)} {_cut(result)}"
         ),
         figures=(
             NamedFigure(
@@ -240,3 +250,24 @@ def in_time(result: FitResult, steps):
 def shown_r2(share: float) -> float | str:
     """R² for a table, or the word for an infinite share."""
     return 1 - share if math.isfinite(share) else "explodes"
+
+
+def _choice(result: FitResult) -> str:
+    if result.settings.order is not None:
+        return f"The order was fixed: {result.settings.order} was asked for."
+    return (
+        "The order is the smallest whose whole-record validation error is within 3 % of the best."
+    )
+
+
+def _cut(result: FitResult) -> str:
+    if float(np.abs(np.linalg.eigvals(result.run.best.A)).max()) >= 1:
+        return (
+            "The student is unstable and has no Hankel singular values; the model was realised "
+            f"from its response over {result.run.length} lags (Ho-Kalman), without an error bound."
+        )
+    bound = 2 * float(result.hankel[result.system.order :].sum())
+    return (
+        "Balanced truncation makes the cut, with error at most twice the sum of the values left "
+        f"out: {bound:.3g} here, in units of standard deviations."
+    )

@@ -12,7 +12,9 @@ from remanence.training import Parameters
 EXPLODES = 1e6
 # Both inputs and outputs are standardised: a response beyond this is an explosion under way.
 _LARGEST_RESPONSE = 1e6
-_FEWEST_TARGETS = 30
+_NEGLIGIBLE = 1e-18
+_CHUNK = 1 << 15
+FEWEST_TARGETS = 30
 
 Targets = Sequence[Bool[np.ndarray, " _time"]]
 
@@ -35,12 +37,44 @@ def long_response(
         return (rows[: length * outputs] @ B).reshape(length, outputs, B.shape[1])
 
 
+def decayed_response(
+    parameters: Parameters, length: int, *, at_least: int = 256
+) -> Float[np.ndarray, "lags outputs inputs"]:
+    """The impulse response up to `length` lags, cut where all that follows is below rounding.
+
+    `at_least` lags are kept, if `length` allows.
+    """
+    lags = at_least
+    while lags < length:
+        response = long_response(parameters, lags)
+        if not np.isfinite(response).all():
+            break
+        tail = np.abs(response[lags // 2 :]).max()
+        # Two halvings of a decay this deep leave nothing that a sum in float64 would notice.
+        if tail <= _NEGLIGIBLE * np.abs(response).max():
+            return response
+        lags *= 2
+    return long_response(parameters, length)
+
+
 def simulate(
     response: Float[np.ndarray, "_lags outputs inputs"], inputs: Float[np.ndarray, "time inputs"]
 ) -> Float[np.ndarray, "time outputs"]:
-    """`y_t = Σ_j g_j x_{t−j}` with the state zero before the first input, by FFT."""
+    """`y_t = Σ_j g_j x_{t−j}` with the state zero before the first input, by FFT.
+
+    A response much shorter than the inputs is applied in overlapping chunks.
+    """
     time = inputs.shape[0]
     lags = min(time, response.shape[0])
+    chunk = max(16 * lags, _CHUNK)
+    if time > 2 * chunk:
+        pieces = []
+        for start in range(0, time, chunk):
+            history = min(start, lags - 1)
+            stop = min(start + chunk, time)
+            piece = simulate(response[:lags], inputs[start - history : stop])
+            pieces.append(piece[history:])
+        return np.concatenate(pieces)
     size = int(scipy.fft.next_fast_len(time + lags - 1, real=True))  # type: ignore[arg-type]
     spectrum = np.fft.rfft(inputs, n=size, axis=0)
     kernel = np.fft.rfft(response[:lags], n=size, axis=0)
@@ -61,7 +95,7 @@ def unexplained_share(
     """
     measured = gather(outputs, targets)
     predicted = gather(predictions, targets)
-    if len(measured) < _FEWEST_TARGETS:
+    if len(measured) < FEWEST_TARGETS:
         return float("nan")
     if not np.isfinite(predicted).all():
         return float("inf")
@@ -100,7 +134,7 @@ def error_by_age(
     part of the data. The same targets are scored at every age: give ones old enough for all, or
     those that are younger count with the history they have.
     """
-    response = long_response(parameters, int(ages.max()))
+    response = decayed_response(parameters, int(ages.max()))
     shares = np.empty(len(ages))
     for index, age in enumerate(ages):
         kernel = response[:age]
@@ -123,7 +157,7 @@ def carried_error(
     The state is zero at the start of each sequence and carried to its end; infinite where the
     model explodes on the way.
     """
-    response = long_response(parameters, max(len(x) for x in inputs))
+    response = decayed_response(parameters, max(len(x) for x in inputs))
     if not _bounded(response):
         return float("inf")
     return unexplained_share([simulate(response, x) for x in inputs], outputs, targets)

@@ -119,7 +119,7 @@ def learn(
     trajectory.raise_if_diverged()
     last = len(trajectory.steps) - 1
     final = [trajectory.student(s, last) for s in range(settings.seeds)]
-    shares = _validation_shares(data, trajectory)
+    shares = _validation_shares(data, trajectory, on_progress)
     seed, record = np.unravel_index(
         np.argmin(np.where(np.isnan(shares), np.inf, shares)), shares.shape
     )
@@ -163,7 +163,7 @@ def finite_hankel_values(
     return np.linalg.svd(hankel_matrix(response), compute_uv=False)
 
 
-def _validation_shares(data: Prepared, trajectory: Trajectory) -> np.ndarray:
+def _validation_shares(data: Prepared, trajectory: Trajectory, on_progress) -> np.ndarray:
     """Carried-state validation share by seed and record; NaN where not considered."""
     steps = trajectory.steps
     considered = np.flatnonzero(steps * 10**_DECADES_CONSIDERED >= steps[-1])
@@ -171,6 +171,9 @@ def _validation_shares(data: Prepared, trajectory: Trajectory) -> np.ndarray:
     shares = np.full((seeds, records), np.nan)
     for seed in range(seeds):
         for record in map(int, considered):
+            if on_progress is not None:
+                # Evaluating long recordings takes a while too: an interrupt must be heard.
+                on_progress(1.0)
             student = trajectory.student(seed, record)
             shares[seed, record] = carried_error(
                 student, data.inputs, data.outputs, data.parts["validation"]

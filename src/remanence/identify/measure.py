@@ -9,6 +9,7 @@ from remanence.errors import NumericalError
 from remanence.identify.choose import matrices
 from remanence.identify.evaluate import (
     carried_error,
+    decayed_response,
     error_by_age,
     gather,
     long_response,
@@ -26,7 +27,8 @@ from remanence.systems import StateSpace
 # How much worse than on its own training length a model may be and still count as extrapolating.
 EXTRAPOLATION_SLACK = 0.1
 LARGEST_MULTIPLE = 64
-# The farthest position scored is one that this share of the test targets, and this many, reach.
+# The farthest position scored is one that this share of the test targets, and this many of them
+# (or half of fewer), reach.
 _SHARE_OF_TARGETS = 0.2
 _ENOUGH_TARGETS = 200
 _AGES = 40
@@ -44,7 +46,8 @@ class Extrapolation:
       seeds, at the same ages.
     - `multiples`, `multiple_shares`: at 1×, 2×, 4×, … 64× the training length; NaN beyond reach.
     - `extends_to`: longest measured position up to which the error is never more than 10 % above
-      that at the training length; None if the model fails at once or nothing longer was measured.
+      that at the training length; None if the model fails at once, explains nothing at its
+      training length, or nothing longer was measured.
     """
 
     reach: int
@@ -64,7 +67,7 @@ class FitResult:
     - `runs`: every training length with every optimizer; `run`: the chosen one.
     - `system`: the model handed over, on standardised inputs and outputs.
     - `offset` (outputs,): mean of its training residual, added to its outputs (standardised).
-    - `response`: its impulse response, as long as the longest sequence.
+    - `response`: its impulse response, until it has decayed or the longest sequence ends.
     - `hankel`: Hankel singular values the order was read from (finite Hankel matrix if unstable).
     - `order_shares`: carried-state validation share for every order tried.
     - `carried`: share of one simulation of everything, by part; `windows`: of windows of the
@@ -119,7 +122,7 @@ def measure(
     """All measurements of the model chosen from `run`."""
     model = matrices(system)
     radius = float(np.abs(np.linalg.eigvals(model.A)).max())
-    response = long_response(model, data.longest)
+    response = decayed_response(model, data.longest, at_least=3 * run.length)
     if not np.isfinite(response).all():
         raise NumericalError(
             f"the model learned from windows of {run.length} steps explodes (spectral radius "
@@ -174,7 +177,7 @@ def _extrapolation(data, runs, run, model, outputs) -> Extrapolation:
 
     def enough(age: int) -> bool:
         kept = sum(int(mask.sum()) for mask in old_enough(test, age))
-        return kept >= max(_SHARE_OF_TARGETS * total, min(_ENOUGH_TARGETS, total))
+        return kept >= max(_SHARE_OF_TARGETS * total, min(_ENOUGH_TARGETS, total / 2))
 
     spread = np.geomspace(1, LARGEST_MULTIPLE, 200)
     candidates = np.unique(np.round(spread * run.length)).astype(int)
@@ -214,9 +217,11 @@ def _extends_to(ages, shares, length) -> int | None:
     later = ages > length
     if not later.any() or length not in ages:
         return None
-    limit = shares[ages == length][0] * (1 + EXTRAPOLATION_SLACK)
-    # Not "shares > limit": a NaN must not count as good.
-    failed = np.flatnonzero(~(shares[later] <= limit))
+    here = shares[ages == length][0]
+    # A model no better than the mean has nothing to extrapolate; a NaN must not count as good.
+    if not here < 1:
+        return None
+    failed = np.flatnonzero(~(shares[later] <= here * (1 + EXTRAPOLATION_SLACK)))
     if failed.size == 0:
         return int(ages[-1])
     return int(ages[later][failed[0] - 1]) if failed[0] else None

@@ -88,7 +88,8 @@ def _simulation(result: FitResult) -> Section:
                     ],
                     zoom=(float(in_time(result, start)), float(in_time(result, stop))),
                 ),
-                f"Measured and simulated; split {data.split}. Below, the first test stretch.",
+                f"Measured and simulated; split {data.split}. Close up: the first test stretch."
+                + (" The first four outputs are shown." if len(data.output_names) > 4 else ""),
             ),
         ),
         tables=(
@@ -113,8 +114,12 @@ def _training(result: FitResult) -> Section:
             f"{problem.condition:.1e} over the excited directions; training used the metric "
             f"S (S + λI)⁻¹ with λ = {settings.whitening:g} times the mean input power, condition "
             f"{problem.whitened_condition:.1e}, so that directions above λ weigh alike. The loss "
-            "stays a function of the impulse response alone: the bias of the near-zero start and "
-            "the conservation of balancedness are untouched."
+            "stays a function of the impulse response alone, so gradient flow conserves M"
+            + (
+                "; Adam, chosen here, does not."
+                if run.optimizer == "adam"
+                else ", and a near-zero start stays balanced."
+            )
         )
     others = ", ".join(sorted({r.optimizer for r in result.runs}))
     agreement = (
@@ -128,7 +133,8 @@ def _training(result: FitResult) -> Section:
             f"{settings.seeds} students of {settings.state_dimension} states started from "
             f"entries of standard deviation {settings.initial_scale:g}/"
             f"√{settings.state_dimension} and took {settings.steps:,} steps; optimizers tried: "
-            f"{others}; chosen: {run.optimizer}. "
+            f"{others}; chosen: {run.optimizer}, the student of step "
+            f"{run.trajectory.steps[run.best_record]:,}. "
             f"{metric}\n\nNo impulse response of {run.length} lags leaves less than "
             f"{problem.least_squares_share:.4f} of the training windows' variance."
             f"{agreement}"

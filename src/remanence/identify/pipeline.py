@@ -10,14 +10,17 @@ import jax
 from remanence.errors import DataError
 from remanence.files import Recording
 from remanence.identify.choose import choose_order, simplest
+from remanence.identify.evaluate import FEWEST_TARGETS, gather
 from remanence.identify.learn import LengthRun, learn
 from remanence.identify.measure import FitResult, measure
-from remanence.identify.preparation import Prepared, prepare
+from remanence.identify.preparation import PARTS, Prepared, prepare
 from remanence.identify.settings import FitSettings
 
 _SHORTEST_AUTO = 12
 _LONGEST_AUTO = 192
 _FEWEST_WINDOWS_PER_LAG = 1.5
+# In standard deviations of the training part.
+_STILL = 1e-9
 
 
 def fit(
@@ -45,6 +48,7 @@ def _fit(recording, settings, on_progress) -> FitResult:
     data = prepare(recording, settings)
     lengths = settings.length or automatic_lengths(data)
     _check_lengths(data, lengths)
+    _check_parts(data)
     runs = _learn_all(data, lengths, settings, on_progress)
     run = runs[simplest([r.best_share for r in runs])]
     system, hankel, order_shares = choose_order(data, run, settings.order)
@@ -86,6 +90,23 @@ def _check_lengths(data: Prepared, lengths) -> None:
                 f"--length {length}: no training window fits before the training part ends "
                 f"({data.count('train')} targets in it); use a shorter training length"
             )
+
+
+def _check_parts(data: Prepared) -> None:
+    """Errors of fewer than 30 outputs, or of outputs that stand still, choose nothing."""
+    for part in PARTS:
+        if data.count(part) < FEWEST_TARGETS:
+            raise DataError(
+                f"the {part} part has {data.count(part)} outputs, at least {FEWEST_TARGETS} are "
+                "needed to tell models apart; give more data or another --split"
+            )
+        spread = gather(data.outputs, data.parts[part]).std(axis=0)
+        for name, deviation in zip(data.output_names, spread, strict=True):
+            if not deviation > _STILL:
+                raise DataError(
+                    f"column {name!r} does not vary over the {part} part, so no error can be "
+                    "measured there; use another --split"
+                )
 
 
 def _learn_all(data, lengths, settings, on_progress) -> tuple[LengthRun, ...]:

@@ -6,13 +6,14 @@ import itertools
 import numpy as np
 from jaxtyping import Bool, Float
 
-from remanence.errors import DataError
+from remanence.errors import DataError, RemanenceError
 from remanence.files import Recording
 from remanence.identify.settings import FitSettings
 
 PARTS = ("train", "validation", "test")
 _SHARES = (0.6, 0.8)
 _BLOCK_PATTERN = (0, 0, 1, 0, 2)
+_SMALLEST, _LARGEST = 1e-100, 1e100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +68,16 @@ def prepare(recording: Recording, settings: FitSettings) -> Prepared:
     """Split `recording` as `settings` say and standardise it by its training part.
 
     A recording without inputs becomes a forecast: the outputs one step earlier are the inputs.
-    Raises `DataError` where a part would be empty or a column does not vary while training.
+    Raises `DataError` where a part would be empty, a column does not vary while training, or its
+    values are too large or small to square; `RemanenceError` for a forecast in blocks, whose
+    training windows would hold test outputs.
     """
     forecast = not recording.input_names
+    if forecast and settings.split == "blocks":
+        raise RemanenceError(
+            "a forecast with --split blocks would read test outputs as inputs of the training "
+            "blocks after them; use --split time, or name --inputs"
+        )
     notes = list(recording.notes)
     if forecast:
         inputs = tuple(y[:-1] for y in recording.outputs)
@@ -80,6 +88,8 @@ def prepare(recording: Recording, settings: FitSettings) -> Prepared:
         )
     else:
         inputs, outputs, input_names = recording.inputs, recording.outputs, recording.input_names
+    _check_sizes(inputs, input_names)
+    _check_sizes(outputs, recording.output_names)
     lengths = [len(y) for y in outputs]
     split, masks = _split(lengths, settings)
     train = masks[0]
@@ -147,6 +157,17 @@ def _split(lengths, settings):
                 "give more data, shorter blocks or another --split"
             )
     return description, masks
+
+
+def _check_sizes(series, names) -> None:
+    """Squares must neither overflow nor vanish."""
+    for index, name in enumerate(names):
+        largest = max(float(np.abs(values[:, index]).max()) for values in series)
+        if not _SMALLEST <= largest <= _LARGEST:
+            raise DataError(
+                f"column {name!r} has values of size {largest:.3g}, too "
+                f"{'large' if largest > 1 else 'small'} to square; give it in another unit"
+            )
 
 
 def _over(series, masks) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Writing a fit: the run folder of the design, complete or not at all."""
 
 import dataclasses
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -99,6 +98,4 @@ def _settings(result: FitResult) -> dict[str, Any]:
     settings = dataclasses.asdict(result.settings)
     # Lengths as they were trained, so that the file repeats the run even if the grid changes.
     settings["length"] = sorted({run.length for run in result.runs})
-    if math.isinf(settings["whitening"]):
-        settings["whitening"] = "none"
     return {name: value for name, value in settings.items() if value is not None}

@@ -9,6 +9,9 @@ OPTIMIZERS = ("gd", "adam")
 """Adaptive (or constant-step) gradient descent, and Adam."""
 SPLITS = ("auto", "time", "blocks", "sequences")
 
+_MOST = {"state_dimension": 2000, "seeds": 10_000, "steps": 10**12}
+_MOST_SEED = 2**62
+
 
 @dataclasses.dataclass(frozen=True)
 class FitSettings:
@@ -49,11 +52,17 @@ class FitSettings:
     def __post_init__(self) -> None:
         if not self.optimizers:
             raise RemanenceError(f"optimizers: name at least one of {', '.join(OPTIMIZERS)}")
+        if len(set(self.optimizers)) != len(self.optimizers):
+            raise RemanenceError(f"optimizers: {', '.join(self.optimizers)} names one twice")
         for optimizer in self.optimizers:
             _choice("optimizers", optimizer, OPTIMIZERS)
         _choice("split", self.split, SPLITS)
-        for name in ("state_dimension", "seeds", "steps"):
+        for name, most in _MOST.items():
             _at_least(name, getattr(self, name), 1)
+            if getattr(self, name) > most:
+                raise RemanenceError(f"{name}: must be at most {most}, got {getattr(self, name)}")
+        if abs(self.seed) > _MOST_SEED:
+            raise RemanenceError(f"seed: must lie within ±{_MOST_SEED}, got {self.seed}")
         for length in self.length:
             _at_least("length", length, 2)
         if len(set(self.length)) != len(self.length):

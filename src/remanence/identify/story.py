@@ -34,9 +34,9 @@ def headline(result: FitResult) -> tuple[str, ...]:
     else:
         slowest = result.memory.time_constants[0]
         lines.append(
-            f"Remembers {duration(result, result.memory.horizon)}, which hold "
-            f"{ENERGY_SHARE:.0%} of the response; the slowest mode fades with a time constant "
-            f"of {duration(result, slowest)}."
+            f"Remembers {duration(result, result.memory.horizon)}: there lies "
+            f"{_percent(ENERGY_SHARE)} of the response; the slowest mode fades with a time "
+            f"constant of {duration(result, slowest)}."
         )
     lines.append(
         f"Learned dimension {result.system.order}, of the {result.settings.state_dimension} "
@@ -52,20 +52,29 @@ def _extrapolation_line(result: FitResult) -> str:
     if not result.stable:
         return "Does not extrapolate: the response grows without bound."
     here = _at(found, length)
+    if found.reach <= length:
+        return "Extrapolation not measured: too few test outputs have a longer history."
+    if not here < 1:
+        return (
+            f"Explains nothing of the test outputs at its training length ({here:.3g} of their "
+            "variance is left): whether it extrapolates means nothing."
+        )
     if found.extends_to is None:
-        if found.reach <= length:
-            return "Extrapolation not measured: no test output has a longer history."
         return (
             f"Does not extrapolate: beyond {duration(result, length)} the test error is more "
-            f"than 10 % above that at the training length (R² {1 - here:.3f})."
+            f"than 10 % above that at the training length."
         )
     there = _at(found, found.extends_to)
-    end = " (as far as the test record reaches)" if found.extends_to == found.ages[-1] else ""
+    end = " (as far as measured)" if found.extends_to == found.ages[-1] else ""
     return (
         f"Extrapolates to {duration(result, found.extends_to)}, "
-        f"{found.extends_to / length:.3g}× the training length{end}: "
-        f"test R² {1 - here:.3f} at the training length, {1 - there:.3f} there."
+        f"{found.extends_to / length:.3g}× the training length{end}: the unexplained share of the "
+        f"same {found.targets:,} test outputs goes from {here:.3f} to {there:.3f}."
     )
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
 
 
 def _at(found, age: int) -> float:
@@ -97,13 +106,22 @@ def notices(result: FitResult) -> tuple[Notice, ...]:
                 f"Some of other training lengths and optimizers explode: {listed}.",
             )
         )
+    asked = result.settings.order
+    if asked is not None and result.system.order < asked:
+        found.append(
+            Notice(
+                "warning",
+                f"Order {asked} was asked for, but the student has only {result.system.order} "
+                "directions above rounding; more steps or another length may find more.",
+            )
+        )
     train, test = result.carried["train"], result.carried["test"]
     if test > _TRANSFER_GAP * train:
         found.append(
             Notice(
                 "warning",
-                f"On the test part the model misses {test:.1%} of the variance, on the training "
-                f"part {train:.1%}: what was learned does not carry over in full.",
+                f"On the test part the model misses {_percent(test, 1)} of the variance, on the "
+                f"training part {_percent(train, 1)}: what was learned does not carry over in full.",
             )
         )
     if result.curvature > _CURVED:
@@ -111,7 +129,7 @@ def notices(result: FitResult) -> tuple[Notice, ...]:
             Notice(
                 "warning",
                 f"A linear model is not enough: squares and products of its inputs and outputs "
-                f"explain {result.curvature:.0%} of what it misses (cross-validated).",
+                f"explain {_percent(result.curvature)} of what it misses (cross-validated).",
             )
         )
     if result.data.forecast and result.carried["test"] >= result.persistence:
@@ -119,14 +137,14 @@ def notices(result: FitResult) -> tuple[Notice, ...]:
             Notice(
                 "warning",
                 f"No better than repeating the last value, which misses "
-                f"{result.persistence:.1%} of the variance of the test part.",
+                f"{_percent(result.persistence, 1)} of the variance of the test part.",
             )
         )
     if result.agreement > _SCATTERED:
         found.append(
             Notice(
                 "warning",
-                f"Seeds disagree: their impulse responses differ by {result.agreement:.0%} "
+                f"Seeds disagree: their impulse responses differ by {_percent(result.agreement)} "
                 "(median of pairs) at the end of training.",
             )
         )
@@ -134,7 +152,7 @@ def notices(result: FitResult) -> tuple[Notice, ...]:
         found.append(
             Notice(
                 "bad",
-                f"The model explains only {1 - result.carried['test']:.0%} of the test output: "
+                f"The model explains only {_percent(1 - test)} of the test output: "
                 "other inputs, longer windows or a non-linear model are needed.",
             )
         )

@@ -57,7 +57,7 @@ def regression(moments: WindowMoments, *, whitening: float) -> Regression:
     if math.isinf(whitening):
         gains = np.full_like(strengths, 1.0 / strongest)
     else:
-        gains = 1.0 / (strengths + whitening * mean_power)
+        gains = np.where(excited, 1.0 / (strengths + whitening * mean_power), 0.0)
     weights = strengths * gains
     projected = directions.T @ moments.cross
     inverse = np.where(excited, 1.0 / np.where(excited, strengths, 1.0), 0.0)

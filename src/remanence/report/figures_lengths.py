@@ -32,6 +32,9 @@ from remanence.report.style import (
     new_figure,
 )
 
+_MOST_TICKS = 8
+"""More training lengths than this are not ticked one by one."""
+
 
 def extrapolation_figure(
     ages: Real[np.ndarray, " ages"],
@@ -111,6 +114,9 @@ def length_figure(
         log_axis(ax.yaxis, (min((lowest or (0.1, 1.0))[0] / 1.3, ceiling / 2), float(ceiling)))
         span = extent(positive(lengths))
         log_axis(ax.xaxis, None if span is None else (span[0] / 1.15, span[1] * 1.15))
+        if 0 < len(lengths) <= _MOST_TICKS:
+            ax.set_xticks(lengths, [f"{length:g}" for length in lengths])
+            ax.set_xticks([], minor=True)
         series = (
             (near, window_error, VALIDATION, "s", "in windows of the training length"),
             (far, long_error, MODEL, "o", "over the whole record"),

@@ -39,14 +39,15 @@ def impulse_response_figure(
     estimate: Real[np.ndarray, "known outputs inputs"] | None = None,
     lag_label: str = "lag (steps)",
     response_label: str = "impulse response",
-    horizon: float | int | None = None,
+    horizons: Sequence[float | int] | None = None,
 ) -> Figure:
     """Impulse response `g_j` against lag, one panel per (output, input).
 
     `estimate` holds the least-squares estimate for the first lags; its part beyond
     `training_length` is left out, as the training windows never saw it. `training_length` and
-    `horizon` (the lag within which 95 % of the energy lies) are in the unit of `lag`. Of more than
-    six responses the six with the most energy are shown. `response_label` names the unit.
+    `horizons` (for each input, the lag within which 95 % of its energy lies) are in the unit of
+    `lag`. Of more than six responses the six with the most energy are shown; `response_label`
+    names the unit.
     """
     clean = finite(response)
     outputs, inputs = clean.shape[1:]
@@ -60,12 +61,14 @@ def impulse_response_figure(
         panels: list[Axes] = list(grid.flat)
         for ax, (output, source) in zip(panels, pairs, strict=False):
             known = None if estimate is None else finite(estimate[:, output, source])
+            horizon = None if horizons is None else horizons[source]
             _draw_response(ax, lag, clean[:, output, source], known, training_length, horizon)
-            marks = [(training_length, f"trained to {training_length:g}", THEORY)]
+            # The training length is the same in every panel: it is named above the first row.
+            first = ax in panels[:columns]
+            marks = [(training_length, f"trained to {training_length:g}", THEORY)] if first else []
             if horizon is not None:
                 marks.append((horizon, f"95 % within {horizon:g}", LIMIT))
-            # The line's meaning is the same in every panel: the words stand above the first row.
-            label_rows = edge_labels(ax, marks) if ax in panels[:columns] else 0
+            label_rows = edge_labels(ax, marks) if marks else 0
             name = plain(input_names[source], longest=52 // columns)
             name += " → " + plain(output_names[output], longest=52 // columns)
             title_above(ax, name, rows=label_rows)

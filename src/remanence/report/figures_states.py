@@ -49,7 +49,8 @@ def hankel_figure(
     """Hankel singular values during training (left, log–log) and of the chosen model (right).
 
     `values_by_step` is descending along its last axis; the first `order` values, those the
-    reduced model keeps, are coloured; `chosen_step` marks where the chosen model stood. Step 0 has its place at the left of the log axis. Without
+    reduced model keeps, are coloured; `chosen_step` marks where the chosen model stood.
+    Step 0 has its place at the left of the log axis. Without
     `steps` only the final values are drawn. The unit is output per input.
     """
     with house_style():
