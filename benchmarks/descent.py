@@ -113,10 +113,16 @@ def main() -> None:
         theirs = torch_rate(state, length)
         rest = "   (no torch)" if theirs is None else f"{theirs:9,.0f} {ours / theirs:6.1f}x"
         print(f"{state:4} {length:4} {ours:10,.0f} {ours * flops / peak:9.1%} {rest}")
-    print("\nrules and seeds at d = 40, k = 20 (model-steps/s):")
+    print("\nensembles at d = 40, k = 20, models times steps per second (a PyTorch loop over the")
+    print("models takes each model's steps one after another, so its rate is the one above):")
+    loop = torch_rate(40, 20)
     for rule in (GradientDescent(1e-3), AdaptiveGradientDescent(), Adam()):
         rates = [engine_rate(40, 20, rule, seeds=seeds) for seeds in (1, 32)]
-        print(f"  {type(rule).__name__:24} 1 seed {rates[0]:9,.0f}   32 seeds {rates[1]:9,.0f}")
+        ratio = "" if loop is None else f"   {rates[1] / loop:5.0f}x the PyTorch loop"
+        print(
+            f"  {type(rule).__name__:24} 1 model {rates[0]:9,.0f}   "
+            f"32 models {rates[1]:9,.0f}{ratio}"
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from remanence._version import __version__
-from remanence.cli import fit
+from remanence.cli import fit, study
 from remanence.cli.arguments import Parser
 from remanence.errors import NumericalError, RemanenceError
 
@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"remanence {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     fit.add(commands)
+    study.add(commands)
     # A polite kill cleans up like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -162,5 +162,6 @@ def run(options: argparse.Namespace) -> int:
         )
     for line in identify.headline(result):
         print(line)
+    print(result.certificate.summary())
     print(f"report: {(target / 'report.html').resolve()}")
     return 0

@@ -138,7 +138,8 @@ def extrapolation_section(result: FitResult) -> Section:
             "A simulation starts with its state at zero and carries it; its error is read at "
             f"growing positions. The same {found.targets:,} test outputs are scored at every "
             f"position: those with at least {duration(result, found.reach)} of history. Shares "
-            "are of the variance of the whole test part, averaged over outputs."
+            "are of the variance of the whole test part, averaged over outputs.\n\n"
+            f"{result.certificate.summary()}"
         ),
         figures=(
             NamedFigure(
@@ -169,6 +170,13 @@ def extrapolation_section(result: FitResult) -> Section:
             ),
         ),
         tables=(
+            Table(
+                caption="What the certificate rests on",
+                columns=("assumption", "status", "detail"),
+                rows=tuple(
+                    (a.statement, a.status, a.detail) for a in result.certificate.assumptions
+                ),
+            ),
             Table(
                 caption="Test R² of the model handed over, at multiples of its training length",
                 columns=("multiple", "position (steps)", "R²"),

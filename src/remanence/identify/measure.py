@@ -22,7 +22,7 @@ from remanence.identify.learn import LengthRun
 from remanence.identify.nonlinearity import curvature_share
 from remanence.identify.preparation import PARTS, Prepared
 from remanence.identify.settings import FitSettings
-from remanence.systems import StateSpace
+from remanence.systems import Certificate, StateSpace, extrapolation_certificate
 
 # How much worse than on its own training length a model may be and still count as extrapolating.
 EXTRAPOLATION_SLACK = 0.1
@@ -72,6 +72,8 @@ class FitResult:
     - `order_shares`: carried-state validation share for every order tried.
     - `carried`: share of one simulation of everything, by part; `windows`: of windows of the
       training length that start from state zero, by part.
+    - `certificate`: whether the lags fitted determine all others, if the truth has the order that
+      was found; what that rests on is listed in it.
     - `curvature`: share of the residual that squares and products explain (`curvature_share`).
     - `persistence`: test share of predicting the last value (forecasts only, else NaN).
     - `agreement`: median over pairs of seeds of the relative distance of impulse responses.
@@ -91,6 +93,7 @@ class FitResult:
     carried: dict[str, float]
     windows: dict[str, float]
     extrapolation: Extrapolation
+    certificate: Certificate
     curvature: float
     persistence: float
     agreement: float
@@ -164,6 +167,10 @@ def measure(
             for part in PARTS
         },
         extrapolation=_extrapolation(data, runs, run, model, outputs),
+        # The truth's response is known only through noise: the exact theorem, its grounds named.
+        certificate=extrapolation_certificate(
+            system, length=run.length, target_order=system.order
+        ),
         curvature=_curvature(data, predictions, outputs),
         persistence=_persistence(data),
         agreement=_agreement(run),

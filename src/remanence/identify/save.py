@@ -75,6 +75,12 @@ def summary(result: FitResult) -> dict[str, Any]:
         },
         "extrapolates_to_steps": found.extends_to,
         "positions_measured_to": found.reach,
+        "certificate": {
+            "certified": result.certificate.certified,
+            "theorem": result.certificate.theorem,
+            "summary": result.certificate.summary(),
+            "assumptions": [dataclasses.asdict(a) for a in result.certificate.assumptions],
+        },
         "hankel_singular_values": result.hankel,
         "orders_r2_validation": {n: 1 - s for n, s in result.order_shares.items()},
         "imbalance": run.imbalance[:, -1],

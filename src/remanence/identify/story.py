@@ -121,7 +121,8 @@ def notices(result: FitResult) -> tuple[Notice, ...]:
             Notice(
                 "warning",
                 f"On the test part the model misses {_percent(test, 1)} of the variance, on the "
-                f"training part {_percent(train, 1)}: what was learned does not carry over in full.",
+                f"training part {_percent(train, 1)}: what was learned does not carry over "
+                "in full.",
             )
         )
     if result.curvature > _CURVED:
