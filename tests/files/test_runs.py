@@ -144,7 +144,8 @@ def test_what_is_no_run_is_never_overwritten(tmp_path, monkeypatch):
 
 def test_a_place_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
-    assert "cannot be written (Not a directory)" in refusal(tmp_path / "file" / "run")
+    message = refusal(tmp_path / "file" / "run")
+    assert f"cannot be written, {tmp_path / 'file'} is not a folder open to writing" in message
 
     def deny(self, *args, **kwargs):
         if self.name.startswith("."):
