@@ -371,3 +371,47 @@ def test_mistakes(change, words):
     given = {"model": spread_teacher(2).system, "length": 5, "target": np.ones(6)} | change
     with pytest.raises(RemanenceError, match=words):
         extrapolation_certificate(given.pop("model"), **given)
+
+
+def test_a_light_mode_that_grows_is_not_certified_without_a_horizon():
+    """Numerically of rank 2 on the fitted lags, 1e22 off at lag 200."""
+    root = np.sqrt(np.array([0.5, 0.5, 1e-13]))
+    model = StateSpace(np.diag([0.9, -0.5, 1.5]), root[:, None], root[None, :])
+    lags = np.arange(4.0)
+    target = 0.5 * 0.9**lags + 0.5 * (-0.5) ** lags
+    assert not extrapolation_certificate(model, length=4, target=target, target_order=2).certified
+
+
+def test_the_values_given_are_what_is_bounded(rng):
+    """An array is judged by its own values, not by those of its realisation."""
+    exact = 0.9 ** np.arange(40.0)
+    values = exact * (1 + 1e-9 * rng.normal(size=40))
+    certificate = extrapolation_certificate(
+        values, length=20, target=exact, target_order=1, horizon=10, tolerance=1e-6
+    )
+    assert certificate.bound is not None
+    assert certificate.bound >= np.abs(values - exact)[:11].max()
+    assert certificate.error >= np.abs(values - exact)[:20].max()
+
+
+def test_what_cancels_is_allowed_for():
+    model = StateSpace(0.5 * np.eye(3), np.ones((3, 1)), np.array([[1e16, 1.0, -1e16]]))
+    found = extrapolation_certificate(
+        model, length=3, target=np.zeros(3), target_order=0, horizon=10
+    )
+    assert not found.certified
+
+
+def test_target_beyond_the_fitted_lags_can_speak_against_its_order():
+    lags = np.arange(40.0)
+    model = StateSpace(np.array([[0.9]]), np.ones((1, 1)), np.ones((1, 1)))
+    target = 0.9**lags
+    target[8:] = 5.0
+    found = extrapolation_certificate(model, length=8, target=target, target_order=1, horizon=39)
+    assert not found.certified
+
+
+def test_an_infinite_accuracy_certifies_nothing():
+    model = StateSpace(np.array([[0.9]]), np.ones((1, 1)), np.ones((1, 1)))
+    with pytest.raises(RemanenceError, match="accuracy be finite"):
+        extrapolation_certificate(model, length=4, target_order=1, accuracy=np.inf)

@@ -5,6 +5,7 @@ import platform
 import secrets
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -80,11 +81,14 @@ def check_run_folder(path: str | os.PathLike, *, overwrite: bool = False) -> Non
         home = target.parent
         while not os.path.lexists(home):
             home = home.parent
-        if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
+        # Asked by doing: permissions alone do not say what a file system takes.
+        try:
+            os.rmdir(tempfile.mkdtemp(prefix=".remanence-", dir=home))
+        except OSError as error:
             raise RemanenceError(
                 f"{target}: cannot be written, {home} is not a folder open to writing; "
                 "choose another --out"
-            )
+            ) from error
         return
     if not overwrite:
         raise RemanenceError(f"{target}: already exists; choose another --out or pass --overwrite")

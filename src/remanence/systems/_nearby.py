@@ -33,12 +33,13 @@ class Problem:
     target_order: int
     scale: float
     tolerance: float
+    size: float
+    """The largest |C| |A|^j |B| on the fitted lags: what cancels in a response rounds first."""
 
     @property
     def rounding(self) -> float:
         """What the measured errors may owe to float64."""
-        seen = max(self.scale, float(np.max(np.abs(self.h[: self.length]), initial=0.0)))
-        return 16 * float(np.finfo(np.float64).eps) * seen
+        return 16 * float(np.finfo(np.float64).eps) * max(self.scale, self.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +144,8 @@ def dense_matrices(
 
 def markov_array(values: AnyArray, name: str) -> np.ndarray:
     """`(lags, outputs, inputs)` in float64."""
+    if np.iscomplexobj(values):
+        raise RemanenceError(f"{name} is complex; the responses of real systems are real")
     array = np.asarray(values, np.float64)
     if array.ndim not in (1, 3) or not np.isfinite(array).all():
         raise RemanenceError(
