@@ -75,7 +75,7 @@ def test_order_theorem_certifies_from_the_sum_of_orders(name, extra, horizon, rn
         if found.certified:
             assert found.theorem == "order" or (name == "spread" and length >= 5)
             assert found.bound is None if horizon is None else found.bound < 1e-6
-            assert "Certified" in found.summary()
+            assert "certified by the" in found.summary()
         else:
             assert found.theorem is None
             assert any(a.status == "violated" for a in found.assumptions)

@@ -79,8 +79,9 @@ class Certificate:
             reach = "an exact fit is exact at every lag; with rounding, ask for a horizon"
         assumed = [a.statement for a in self.assumptions if a.status == "assumed"]
         given = f" Taken on trust: {'; '.join(assumed)}." if assumed else ""
+        word = "Conditionally certified" if assumed else "Certified"
         return (
-            f"Certified by the {'order' if self.theorem == 'order' else 'moment'} theorem from "
+            f"{word} by the {'order' if self.theorem == 'order' else 'moment'} theorem from "
             f"{self.length} lags against {truth}: {reach}.{given}"
         )
 
