@@ -168,7 +168,8 @@ def test_no_inputs_forecast(folder, capsys):
     assert json.loads((folder / "run/result.json").read_text())["order"] >= 1
 
 
-def test_interrupt_leaves_nothing(folder):
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "kill"])
+def test_interrupt_leaves_nothing(folder, kind):
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     endless = ["--length", "64", "--steps", "100000000", "--out", "run"]
     process = subprocess.Popen(
@@ -181,7 +182,7 @@ def test_interrupt_leaves_nothing(folder):
     first = process.stderr.readline()
     assert "training" in first
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(kind)
     rest = process.communicate(timeout=120)[1]
     assert process.returncode == 130
     assert rest.splitlines()[-1] == "interrupted: nothing was written"
