@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from remanence.errors import RemanenceError, nearest_name
@@ -150,10 +151,10 @@ def as_inputs(layer: AbstractRecurrentLayer, xs: Any) -> Float[Array, "time inpu
     return xs.astype(floating_type(layer))
 
 
-def floating_type(module: eqx.Module) -> jnp.dtype:
+def floating_type(module: Any) -> jnp.dtype:
     """The real floating type of a module's parameters (float32 for complex64)."""
     for leaf in jax.tree.leaves(module):
-        if eqx.is_inexact_array_like(leaf):
+        if isinstance(leaf, jax.Array | np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.inexact):
             return jnp.finfo(leaf.dtype).dtype
     return jnp.zeros(()).dtype
 

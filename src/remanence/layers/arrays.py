@@ -1,0 +1,100 @@
+"""Small pieces that every linear layer is made of."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Inexact, PRNGKeyArray
+
+from remanence.errors import RemanenceError
+
+
+class SplitComplex(eqx.Module):
+    """A trainable array held as real parts: `real + i·imag`, or `real` alone.
+
+    Optimisers see real arrays only, so that no convention about complex gradients is needed.
+    """
+
+    real: Float[Array, "*shape"]
+    imag: Float[Array, "*shape"] | None = None
+
+    def __call__(self) -> Inexact[Array, "*shape"]:
+        """The array itself."""
+        return self.real if self.imag is None else jax.lax.complex(self.real, self.imag)
+
+    @classmethod
+    def of(cls, values: Any, dtype: Any = None) -> "SplitComplex":
+        """Hold `values`, complex or real, in the real floating type `dtype`."""
+        values = np.asarray(values) if not isinstance(values, jax.Array) else values
+        dtype = real_dtype(dtype)
+        if np.issubdtype(values.dtype, np.complexfloating):
+            return cls(jnp.asarray(values.real, dtype), jnp.asarray(values.imag, dtype))
+        return cls(jnp.asarray(values, dtype))
+
+
+def real_dtype(dtype: Any = None) -> np.dtype:
+    """`dtype` if given, else JAX's default float.
+
+    Raises:
+        RemanenceError: if it is not a real floating type.
+    """
+    if dtype is None:
+        return jnp.zeros(()).dtype
+    dtype = jnp.dtype(dtype)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise RemanenceError(f"dtype {dtype} is not a real floating type; give float32 or float64")
+    return dtype
+
+
+def normal(
+    key: PRNGKeyArray, shape: tuple[int, ...], variance: float | int, dtype: np.dtype
+) -> Float[Array, "..."]:
+    """Independent normal numbers of the given variance."""
+    scale = np.asarray(np.sqrt(variance), dtype)
+    return scale * jax.random.normal(key, shape, dtype)
+
+
+def complex_normal(
+    key: PRNGKeyArray, shape: tuple[int, ...], variance: float | int, dtype: np.dtype
+) -> SplitComplex:
+    """Real and imaginary parts independent, each normal of the given variance."""
+    real, imag = jax.random.split(key)
+    return SplitComplex(normal(real, shape, variance, dtype), normal(imag, shape, variance, dtype))
+
+
+def feedthrough(
+    D: Float[Array, "..."] | None, xs: Float[Array, "time inputs"], outputs: int
+) -> Float[Array, "time outputs"]:
+    """`D x_t`: D is a matrix (outputs, inputs), one factor per channel, or None for nothing."""
+    if D is None:
+        return jnp.zeros((xs.shape[0], outputs), xs.dtype)
+    return xs @ D.T if D.ndim == 2 else xs * D[None, :]
+
+
+def feedthrough_matrix(
+    D: Float[Array, "..."] | None, shape: tuple[int, int], dtype: np.dtype
+) -> Float[Array, "outputs inputs"]:
+    """The same D as a matrix."""
+    if D is None:
+        return jnp.zeros(shape, dtype)
+    return D if D.ndim == 2 else jnp.diag(D)
+
+
+def initial_feedthrough(
+    key: PRNGKeyArray, outputs: int, inputs: int, dtype: np.dtype
+) -> Float[Array, "..."]:
+    """N(0, 1) per channel where every output has its input; else a matrix N(0, 1/inputs)."""
+    if outputs == inputs:
+        return normal(key, (outputs,), 1.0, dtype)
+    return normal(key, (outputs, inputs), 1.0 / inputs, dtype)
+
+
+def require_sizes(layer: str, **sizes: int) -> None:
+    """Raise `RemanenceError` naming the first size that is not a positive whole number."""
+    for name, size in sizes.items():
+        if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
+            raise RemanenceError(
+                f"{layer}: {name} is {size!r}; it must be a whole number of at least 1"
+            )

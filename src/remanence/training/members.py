@@ -1,0 +1,185 @@
+"""Many models at once: other seeds, other learning rates, one compiled program."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
+
+from remanence.errors import NumericalError, RemanenceError, nearest_name
+from remanence.layers.contract import AbstractRecurrentLayer
+from remanence.tasks.contract import AbstractTask
+from remanence.training.fitting import Training, member_of
+from remanence.training.loop import run
+from remanence.training.optimisers import adamw_by_role
+from remanence.training.settings import settings_of
+
+Criterion = Literal["test_errors", "test_losses", "training_losses"]
+
+
+@dataclasses.dataclass(frozen=True)
+class MembersTraining:
+    """Trained models, stacked, and what each went through; `Training` says what it all means.
+
+    - `models`: with a leading axis of members on every array.
+    - `learning_rates` (members,).
+    - `training_losses`, `gradient_norms` (members, steps).
+    - `evaluated_at` (records,), `test_losses`, `test_errors` (members, records).
+    - `diverged_at` (members,): the step whose loss or gradient was not finite, or -1.
+    """
+
+    models: AbstractRecurrentLayer
+    learning_rates: Float[np.ndarray, " members"]
+    training_losses: Float[np.ndarray, "members steps"]
+    gradient_norms: Float[np.ndarray, "members steps"]
+    evaluated_at: Int[np.ndarray, " records"]
+    test_losses: Float[np.ndarray, "members records"]
+    test_errors: Float[np.ndarray, "members records"]
+    diverged_at: Int[np.ndarray, " members"]
+
+    def member(self, index: int) -> Training:
+        """One member as if it had been trained alone."""
+        return Training(
+            model=member_of(self.models, index),
+            training_losses=self.training_losses[index],
+            gradient_norms=self.gradient_norms[index],
+            evaluated_at=self.evaluated_at,
+            test_losses=self.test_losses[index],
+            test_errors=self.test_errors[index],
+            diverged_at=int(self.diverged_at[index]),
+        )
+
+    def best(self, by: str = "test_losses", *, last: int = 1) -> int:
+        """The member with the lowest mean of the `last` values of `by`, among those that live.
+
+        `by` is "test_losses", "test_errors" or "training_losses"; for the last of these, which
+        are noisy, take a longer mean. Its model is `result.member(result.best()).model`.
+
+        Raises:
+            NumericalError: if every member diverged.
+            RemanenceError: for an unknown `by` or `last` below one.
+        """
+        known = ("test_losses", "test_errors", "training_losses")
+        if by not in known:
+            raise RemanenceError(
+                f"best: {by!r} is none of {', '.join(known)}{nearest_name(by, known)}"
+            )
+        if last < 1:
+            raise RemanenceError(f"best: last must be at least 1, got {last}")
+        scores = getattr(self, by)[:, -last:].mean(axis=1)
+        usable = (self.diverged_at < 0) & np.isfinite(scores)
+        if not usable.any():
+            raise NumericalError(
+                f"all {usable.size} members diverged, the last at step "
+                f"{self.diverged_at.max()}; use smaller learning rates or clip the gradient"
+            )
+        return int(np.argmin(np.where(usable, scores, np.inf)))
+
+    def raise_if_diverged(self) -> None:
+        """Raise `NumericalError` naming the first member that diverged, its rate and its step."""
+        failed = np.flatnonzero(self.diverged_at >= 0)
+        if failed.size:
+            first = failed[np.argmin(self.diverged_at[failed])]
+            raise NumericalError(
+                f"training diverged at step {self.diverged_at[first]} in member {first}, "
+                f"learning rate {self.learning_rates[first]:g} ({failed.size} of "
+                f"{self.diverged_at.size} members): the loss or its gradient is no longer "
+                "finite; use a smaller learning rate or clip the gradient"
+            )
+
+
+def stack_models(
+    make: Callable[[PRNGKeyArray], AbstractRecurrentLayer], keys: Key[Array, " members"]
+) -> AbstractRecurrentLayer:
+    """`make(key)` for each of `keys` (members,), with a leading axis of members on every array.
+
+    stack_models(lambda key: LRU(1, 64, 1, key=key), jax.random.split(key, 8))
+    """
+    return eqx.filter_vmap(make)(keys)
+
+
+def train_members(
+    models: AbstractRecurrentLayer,
+    task: AbstractTask,
+    *,
+    learning_rates: Sequence[float | int] | Float[np.ndarray, " rates"],
+    steps: int,
+    batch: int,
+    lengths: int | Sequence[int],
+    optimiser: optax.GradientTransformation | None = None,
+    keys: Key[Array, " keys"],
+    clip: float | int | None = None,
+    method: str = "auto",
+    evaluate_every: int | str = "log",
+    test_sequences: int = 64,
+    test_length: int | None = None,
+    members_by: str = "map",
+    checkpoint: str | os.PathLike | None = None,
+    checkpoint_seconds: float | int = 60,
+    on_progress: Callable[[float], None] | None = None,
+) -> MembersTraining:
+    """`train` for every member of a stack of models, in one compiled program.
+
+    Member i has the parameters `models[i]`, the randomness of `keys[i]` (give the same key to
+    all for the same batches) and the rate `learning_rates[i]`, which multiplies the updates of
+    `optimiser`. The optimiser therefore has the rate one: `adamw_by_role(1.0)` if not given.
+    Alone, with `optax.chain(optimiser, optax.scale(rate))`, a member gives the same numbers.
+
+    `members_by="map"` runs members one after another (`lax.map`), which keeps the working set
+    of a member in the cache; "vmap" runs them side by side, for accelerators. All else is as in
+    `train`; members that diverge stop there while the others go on.
+
+    Raises:
+        RemanenceError: as `train`, and if the numbers of models, rates and keys differ.
+
+        models = stack_models(make, jax.random.split(key, 4))
+        train_members(models, task, learning_rates=[1e-4, 3e-4, 1e-3, 3e-3], keys=…, …)
+    """
+    settings = settings_of(
+        steps=steps,
+        batch=batch,
+        lengths=lengths,
+        clip=clip,
+        method=method,
+        evaluate_every=evaluate_every,
+        test_sequences=test_sequences,
+        test_length=test_length,
+        members_by=members_by,
+    )
+    rates = np.asarray(learning_rates, np.float64)
+    _check_members(models, rates, keys)
+    trained, history = run(
+        models,
+        task,
+        settings,
+        keys=keys,
+        rates=jnp.asarray(rates),
+        optimiser=adamw_by_role(1.0) if optimiser is None else optimiser,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        on_progress=on_progress,
+    )
+    return MembersTraining(models=trained, learning_rates=rates, **history._asdict())
+
+
+def _check_members(
+    models: AbstractRecurrentLayer, rates: np.ndarray, keys: Key[Array, "..."]
+) -> None:
+    sizes = {leaf.shape[:1] for leaf in jax.tree.leaves(eqx.filter(models, eqx.is_array))}
+    if len(sizes) != 1 or sizes == {()}:
+        raise RemanenceError(
+            f"train_members: the arrays of {type(models).__name__} have no common leading axis "
+            "of members; make them with stack_models"
+        )
+    (members,) = sizes.pop()
+    if rates.shape != (members,) or keys.shape != (members,):
+        raise RemanenceError(
+            f"train_members: {members} models need as many learning rates and keys, got shapes "
+            f"{rates.shape} and {keys.shape}; for one key everywhere repeat it"
+        )
