@@ -25,6 +25,8 @@ from remanence.files.layers import load_model, save_model
 from remanence.layers.contract import AbstractRecurrentLayer, AbstractSteppedLayer
 from remanence.systems import StateSpace
 
+from ..layers.conftest import LAYERS
+
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
@@ -171,6 +173,17 @@ def test_a_stack_round_trips(tmp_path, rng):
     assert spec["options"] == {"step": 0.5, "unit": "h"}
     assert {"layers.0.W", "layers.1.norm.weight", "table.quantiles"} <= set(tensors)
     assert "layers.1.bias" not in tensors
+
+
+@pytest.mark.parametrize("name", list(LAYERS))
+def test_every_layer_of_the_library_round_trips(tmp_path, rng, name):
+    path, layer = tmp_path / "model.safetensors", LAYERS[name]()
+    save_model(path, layer)
+    loaded = load_model(path)
+    same(layer, loaded)
+    xs = jnp.asarray(rng.standard_normal((5, layer.inputs)))
+    run = eqx.filter_jit(lambda layer, xs: layer(xs))
+    same(run(layer, xs), run(loaded, xs))
 
 
 def test_odd_numbers_keep_every_bit(tmp_path):
@@ -359,7 +372,7 @@ LIES: dict[str, tuple[Callable[[dict], Any], str]] = {
         ),
         "'layers.0.bias' of a Damped is complex128[4]",
     ),
-    "sizes that lie": (put("inputs", 5), "holds no working Pile: one step"),
+    "sizes that lie": (put("inputs", 5), "holds no working Pile: running it fails"),
     "a negative size": (put("inputs", -1), "inputs or outputs is -1"),
     "a huge size": (put("inputs", 10**40), "holds no working Pile"),
     "a size in words": (put("inputs", "3"), "is '3' where int is expected"),

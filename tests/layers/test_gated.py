@@ -104,7 +104,8 @@ def test_pytorch_gives_the_same_numbers_and_gradients(rng, cls, dtype, atol):
         outputs = [ys, *([final] if cls is GRU else final)]
         return sum(jnp.sum(o * w) for o, w in zip(outputs, weights, strict=True)), outputs
 
-    point = (cls.from_arrays(*arrays), jnp.asarray(xs), [jnp.asarray(s) for s in starts])
+    layer = cls.from_arrays(*theirs.state_dict().values())
+    point = (layer, jnp.asarray(xs), [jnp.asarray(s) for s in starts])
     assert {leaf.dtype for leaf in jax.tree.leaves(point[0])} == {np.dtype(dtype)}
     slopes, outputs = jax.jit(jax.grad(run, argnums=(0, 1, 2), has_aux=True))(*point)
     for ours, other in zip(outputs, t_outputs, strict=True):

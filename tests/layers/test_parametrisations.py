@@ -158,7 +158,7 @@ RATES = np.array([-0.5 + 3.0j, -0.02 + 0.0j, -1.0 - 0.4j])
 def test_discretisation_keeps_the_static_gain(rule):
     a, step = jnp.asarray(RATES), jnp.asarray([0.01, 1.5, 0.8])
     eigenvalue, factor = map(np.asarray, discretise(a, step, rule))
-    gain = (factor[:, None] * eigenvalue[:, None] ** np.arange(5000)[None]).sum(1)
+    gain = (factor[:, None] * eigenvalue[:, None] ** np.arange(10_000)[None]).sum(1)
     expected = -1 / RATES
     if rule == "exponential euler":
         expected = np.asarray(step) / (1 - np.exp(np.asarray(step) * RATES))

@@ -214,10 +214,11 @@ def test_dropped_features_are_linear_in_a_linear_block():
 def test_float32_stays_float32():
     block = ResidualBlock(_elman(KEY, "float32"), dropout=0.1, key=KEY)
     model = SequenceModel(2, 1, width=WIDTH, layers=[block], pooling="mean", key=KEY)
-    run = lambda: (
-        model(jnp.ones((3, 2)), key=KEY),
-        model.step(model.initial_state(), jnp.ones(2)),
-    )  # noqa: E731
+
+    def run():
+        stepped = model.step(model.initial_state(), jnp.ones(2))
+        return model(jnp.ones((3, 2)), key=KEY), stepped
+
     assert {leaf.dtype for leaf in jax.tree.leaves((model, jax.eval_shape(run)))} == {
         np.dtype(np.float32)
     }

@@ -39,7 +39,7 @@ def modes(rng, modes, inputs=2, outputs=3, is_complex=True):
     return eigenvalues, draw(modes, inputs), draw(outputs, modes)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     lags=st.integers(1, 12),
     time=st.integers(1, 12),
@@ -97,7 +97,7 @@ def test_gradients_of_a_convolution(rng, method, outputs):
     np.testing.assert_allclose(by_xs, expected_xs, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("length", [0, 1, 2, 7, 50])
+@pytest.mark.parametrize("length", [0, 1, 7, 50])
 @pytest.mark.parametrize("is_complex", [False, True])
 def test_kernel_equals_matrix_powers(rng, length, is_complex):
     eigenvalues, B, C = modes(rng, 5, is_complex=is_complex)
@@ -163,7 +163,7 @@ def test_derivatives_of_the_kernel_even_at_zero(rng):
 
 
 @pytest.mark.parametrize("is_complex", [False, True])
-@pytest.mark.parametrize("time", [0, 1, 6, 40])
+@pytest.mark.parametrize("time", [0, 1, 40])
 def test_final_state_is_the_last_of_a_loop(rng, is_complex, time):
     eigenvalues, B, _ = modes(rng, 4, is_complex=is_complex)
     xs, h0 = rng.normal(size=(time, 2)), modes(rng, 4)[0]
@@ -213,5 +213,5 @@ def test_single_precision_stays_single():
     ],
 )
 def test_what_does_not_fit_is_said(call, message):
-    with pytest.raises((RemanenceError), match=message):
+    with pytest.raises(RemanenceError, match=message):
         call()

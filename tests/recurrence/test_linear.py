@@ -13,6 +13,9 @@ from remanence.errors import RemanenceError
 from remanence.recurrence.linear import METHODS, linear_recurrence
 
 
+run = jax.jit(linear_recurrence, static_argnames=("method", "reverse"))
+
+
 def loop(a, b, h0):
     """One state after the other."""
     h = np.zeros(b.shape[1:]) if h0 is None else h0
@@ -31,10 +34,10 @@ def draw(rng, shape, is_complex):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("varying", [False, True])
-@pytest.mark.parametrize("state_shape", [(), (2, 3)])
-@pytest.mark.parametrize("complex_a", [False, True])
-@pytest.mark.parametrize("complex_b", [False, True])
-@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize(
+    ("state_shape", "complex_a", "complex_b", "started"),
+    [((), False, False, True), ((3,), True, False, False), ((2, 3), True, True, True)],
+)
 def test_equals_the_loop(
     rng, method, reverse, varying, state_shape, complex_a, complex_b, started
 ):
@@ -43,21 +46,19 @@ def test_equals_the_loop(
     a = np.asarray(a)
     b = draw(rng, (length, *state_shape), complex_b)
     h0 = np.asarray(draw(rng, state_shape, complex_b)) if started else None
-    states = linear_recurrence(a, b, h0, method=method, reverse=reverse)
-    if reverse:
-        expected = loop(a[::-1] if varying else a, b[::-1], h0)[::-1]
-    else:
-        expected = loop(a, b, h0)
+    states = run(a, b, h0, method=method, reverse=reverse)
+    order = -1 if reverse else 1
+    expected = loop(a[::order] if varying else a, b[::order], h0)[::order]
     np.testing.assert_allclose(states, expected, rtol=1e-14, atol=2e-15)
 
 
 @pytest.mark.parametrize("varying", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("length", [0, 1, 2, 3, 64, 257])
+@pytest.mark.parametrize("length", [0, 1, 2, 65])
 def test_the_engines_agree_at_every_length(rng, varying, reverse, length):
     a = draw(rng, (length, 3) if varying else (3,), True)
     b, h0 = draw(rng, (length, 3), True), draw(rng, (3,), True)
-    one, other = (linear_recurrence(a, b, h0, method=m, reverse=reverse) for m in METHODS)
+    one, other = (run(a, b, h0, method=m, reverse=reverse) for m in METHODS)
     assert one.shape == other.shape == (length, 3)
     np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
     if not reverse:
@@ -66,11 +67,11 @@ def test_the_engines_agree_at_every_length(rng, varying, reverse, length):
 
 def test_a_long_memory_is_kept_by_both_engines(rng):
     a = np.exp(1j * rng.uniform(0, np.pi, 4)) * (1 - 1e-5)
-    b = np.zeros((4096, 4), complex)
+    b = np.zeros((2048, 4), complex)
     b[0] = 1
-    expected = a ** np.arange(4096)[:, None]
+    expected = a ** np.arange(2048)[:, None]
     for method in METHODS:
-        states = linear_recurrence(a, b, method=method)
+        states = run(a, b, method=method)
         np.testing.assert_allclose(states, expected, rtol=4e-12)
 
 
@@ -90,10 +91,10 @@ def test_split_and_carry(cut, seed):
 @pytest.mark.parametrize("varying", [False, True])
 def test_jit_vmap_and_plain_agree(rng, method, varying):
     a, b = draw(rng, (4, 5, 3) if varying else (4, 3), False), draw(rng, (4, 5, 3), False)
-    run = partial(linear_recurrence, method=method)
+    engine = partial(linear_recurrence, method=method)
     plain = np.stack([loop(a[i], b[i], None) for i in range(4)])
-    np.testing.assert_allclose(jax.jit(jax.vmap(run))(a, b), plain, rtol=1e-13, atol=1e-15)
-    shared = jax.jit(jax.vmap(run, (None, 0)))(a[0], b)
+    np.testing.assert_allclose(jax.jit(jax.vmap(engine))(a, b), plain, rtol=1e-13, atol=1e-15)
+    shared = jax.jit(jax.vmap(engine, (None, 0)))(a[0], b)
     plain = np.stack([loop(a[0], b[i], None) for i in range(4)])
     np.testing.assert_allclose(shared, plain, rtol=1e-13, atol=1e-15)
 
@@ -157,9 +158,10 @@ def test_gradients_of_a_batch_are_those_of_its_members(rng, method):
     def loss(a, b):
         return jnp.sum(jnp.abs(linear_recurrence(a, b, method=method)) ** 2)
 
-    batched = jax.jit(jax.vmap(jax.grad(loss, (0, 1)), (None, 0)))(a, b)
+    gradient = jax.jit(jax.grad(loss, (0, 1)))
+    batched = jax.jit(jax.vmap(gradient, (None, 0)))(a, b)
     for i in range(4):
-        alone = jax.grad(partial(loss), (0, 1))(a, b[i])
+        alone = gradient(a, b[i])
         for got, expected in zip(batched, alone, strict=True):
             np.testing.assert_allclose(got[i], expected, rtol=1e-12, atol=1e-12)
 

@@ -20,6 +20,12 @@ def draw(task, length, split, count, seed=0):
     return jax.tree.map(np.asarray, sample(keys))
 
 
+def whole(task, split):
+    """Every example of a split of digits."""
+    read = jax.jit(jax.vmap(lambda index: task.example(index, split=split)))
+    return jax.tree.map(np.asarray, read(np.arange(task.count(split))))
+
+
 @pytest.fixture(params=["8x8", "28x28"], scope="module")
 def digits(request):
     """The task, and the images and labels as their own package gives them."""
@@ -39,10 +45,7 @@ def test_every_image_is_in_one_split_with_its_label(digits):
     assert task.length == images.shape[1]
     seen = {}
     for split in ("train", "test"):
-        examples = jax.jit(jax.vmap(lambda i, split=split: task.example(i, split=split)))(
-            np.arange(task.count(split))
-        )
-        pixels, targets, weights = (np.asarray(leaf) for leaf in examples)
+        pixels, targets, weights = whole(task, split)
         assert np.all(targets[:, :-1] == 0)
         np.testing.assert_array_equal(weights.sum(axis=0), [0] * (task.length - 1) + [len(pixels)])
         for row, label in zip(pixels[:, :, 0], targets[:, -1], strict=True):
@@ -62,12 +65,11 @@ def test_every_image_is_in_one_split_with_its_label(digits):
 
 def test_samples_come_from_their_split_and_repeat_with_the_key(digits):
     task, _, _ = digits
-    once, again = (draw(task, task.length, "test", 30) for _ in range(2))
-    np.testing.assert_array_equal(once.inputs, again.inputs)
-    tested = jax.vmap(lambda i: task.example(i, split="test"))(np.arange(task.count("test")))
-    known = {
-        row.tobytes(): int(t[-1]) for row, t in zip(*map(np.asarray, tested[:2]), strict=True)
-    }
+    once = draw(task, task.length, "test", 30)
+    one = task.sample(jax.random.split(jax.random.key(0), 30)[4], task.length, split="test")
+    np.testing.assert_allclose(one.inputs, once.inputs[4], rtol=1e-12)
+    pixels, targets, _ = whole(task, "test")
+    known = {row.tobytes(): int(t[-1]) for row, t in zip(pixels, targets, strict=True)}
     drawn = [(known[row.tobytes()], int(t[-1])) for row, t in zip(*once[:2], strict=True)]
     assert all(stored == label for stored, label in drawn)
     assert len({label for _, label in drawn}) > 5
@@ -92,8 +94,7 @@ def test_standardised_pixels_have_mean_0_and_variance_1_over_the_training_images
     task, plain = SequentialDigits(standardised=True), SequentialDigits()
 
     def pixels(task, split):
-        rows = np.arange(task.count(split))
-        return np.asarray(jax.vmap(lambda i: task.example(i, split=split).inputs)(rows))
+        return whole(task, split).inputs
 
     assert pixels(task, "train").mean() == pytest.approx(0, abs=1e-12)
     assert pixels(task, "train").var() == pytest.approx(1, rel=1e-12)

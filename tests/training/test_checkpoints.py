@@ -150,7 +150,7 @@ def test_a_finished_run_returns_at_once(tmp_path, monkeypatch):
 
 def test_a_diverged_run_is_finished_too(tmp_path, monkeypatch):
     path = tmp_path / "run.safetensors"
-    wild = given(optimiser=optax.sgd(1e200), clip=None)
+    wild = given(optimiser=optax.sgd(1e200), clip=None, lengths=3)
     first = train(memory(), Noisy(), checkpoint=path, **wild)
     assert first.diverged_at > 0
     monkeypatch.setattr(loop, "advance", None)

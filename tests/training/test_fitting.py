@@ -15,6 +15,8 @@ from remanence.tasks.contract import AbstractTask, Example, Kind
 from remanence.training.fitting import train
 
 TARGET = 0.8
+# One object for all runs: what is compiled for it need not be compiled again.
+SGD = optax.sgd(0.01)
 
 
 class Memory(AbstractSteppedLayer):
@@ -135,7 +137,14 @@ def test_training_is_gradient_descent_by_hand(clip, lengths):
 
 
 def test_the_held_out_sequences_are_scored_when_asked_for():
-    given = {"steps": 40, "batch": 4, "lengths": 5, "key": jax.random.key(0), "test_sequences": 7}
+    given = {
+        "steps": 40,
+        "batch": 4,
+        "lengths": 5,
+        "key": jax.random.key(0),
+        "test_sequences": 7,
+        "optimiser": SGD,
+    }
     at = {
         every: train(memory(), Sums(), evaluate_every=every, **given).evaluated_at.tolist()
         for every in ("end", 16)
@@ -175,10 +184,10 @@ def test_a_layer_that_takes_a_key_gets_one_in_training_only():
 
 
 def test_divergence_ends_the_run_with_the_last_parameters_that_worked():
-    key, rate = jax.random.key(2), 1e60
+    key, wild = jax.random.key(2), optax.sgd(1e60)
     found = train(
         Pointwise(jnp.full(1, 0.7)), Sums(), steps=50, batch=2, lengths=4,
-        optimiser=optax.sgd(rate), key=key, method="sequential",
+        optimiser=wild, key=key, method="sequential",
     )  # fmt: skip
     # What is kept is what a run holds that ends before the update which ruined it.
     finite = np.isfinite(found.training_losses)
@@ -188,7 +197,7 @@ def test_divergence_ends_the_run_with_the_last_parameters_that_worked():
     assert not finite[step:].any()
     before = train(
         Pointwise(jnp.full(1, 0.7)), Sums(), steps=step - 1, batch=2, lengths=4,
-        optimiser=optax.sgd(rate), key=key, method="sequential",
+        optimiser=wild, key=key, method="sequential",
     )  # fmt: skip
     np.testing.assert_array_equal(found.model.gain, before.model.gain)
     assert np.isfinite(found.model.gain).all()
@@ -225,13 +234,13 @@ def test_a_gradient_that_is_not_finite_is_a_divergence_too():
 
 def test_the_model_that_was_given_stays_usable():
     layer = memory()
-    train(layer, Sums(), steps=3, batch=2, lengths=3, key=jax.random.key(0))
+    train(layer, Sums(), steps=3, batch=2, lengths=3, optimiser=SGD, key=jax.random.key(0))
     np.testing.assert_array_equal(layer.decay + layer.gain, [0.5 + 0.7])
 
 
 def test_progress_rises_to_the_end_and_the_console_can_show_it(capsys):
     heard = []
-    given = {"steps": 30, "batch": 2, "lengths": 3, "key": jax.random.key(0)}
+    given = {"steps": 30, "batch": 2, "lengths": 3, "key": jax.random.key(0), "optimiser": SGD}
     train(memory(), Sums(), on_progress=heard.append, **given)
     assert heard == sorted(heard)
     assert heard[-1] == 1
@@ -256,13 +265,13 @@ def test_progress_rises_to_the_end_and_the_console_can_show_it(capsys):
     ],
 )
 def test_settings_out_of_range_are_named(changed, said):
-    given = {"steps": 3, "batch": 2, "lengths": 3, "key": jax.random.key(0)}
+    given = {"steps": 3, "batch": 2, "lengths": 3, "key": jax.random.key(0), "optimiser": SGD}
     with pytest.raises(RemanenceError, match=said):
         train(memory(), Sums(), **{**given, **changed})
 
 
 def test_models_that_cannot_be_trained_are_named():
-    given = {"steps": 3, "batch": 2, "lengths": 3, "key": jax.random.key(0)}
+    given = {"steps": 3, "batch": 2, "lengths": 3, "key": jax.random.key(0), "optimiser": SGD}
     with pytest.raises(RemanenceError, match="Memory has 1 outputs where Sums has 2; make the"):
         train(memory(), Sums(outputs=2), **given)
     with pytest.raises(RemanenceError, match=r"Memory: parameter \.decay is complex"):
@@ -272,7 +281,7 @@ def test_models_that_cannot_be_trained_are_named():
 
 
 def test_an_old_key_trains_like_the_new_one():
-    given = {"steps": 3, "batch": 2, "lengths": 3}
+    given = {"steps": 3, "batch": 2, "lengths": 3, "optimiser": SGD}
     old = train(memory(), Sums(), key=jax.random.PRNGKey(4), **given)
     new = train(memory(), Sums(), key=jax.random.key(4), **given)
     np.testing.assert_array_equal(old.training_losses, new.training_losses)

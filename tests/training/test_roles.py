@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from remanence.errors import RemanenceError
 from remanence.layers.contract import recurrent
+from remanence.layers.lru import LRU
 from remanence.training.optimisers import adamw_by_role
 from remanence.training.roles import by_role, check_real, parameter_roles
 
@@ -87,8 +88,6 @@ def test_roles_are_the_same_under_tracing_and_for_shapes():
 
 
 def test_an_lru_has_recurrent_eigenvalues_and_other_matrices():
-    from remanence.layers.lru import LRU
-
     roles = parameter_roles(LRU(2, 3, key=jax.random.key(0)))
     assert set(jax.tree.leaves((roles.eigenvalues, roles.normalisation))) == {"recurrent"}
     assert set(jax.tree.leaves((roles.B, roles.C, roles.D))) == {"other"}

@@ -12,6 +12,8 @@ from jaxtyping import AbstractArray, jaxtyped
 
 from remanence.layers.contract import AbstractRecurrentLayer, floating_type
 
+_STEPS = 3
+
 
 def misfit_of_fields(made: Any) -> tuple[str, str] | None:
     """`(field, what is wrong)` for the first field that its class's annotation refuses, or None.
@@ -35,8 +37,8 @@ def misfit_of_fields(made: Any) -> tuple[str, str] | None:
     return None
 
 
-def misfit_of_step(model: AbstractRecurrentLayer) -> str | None:
-    """What is wrong with one step of `model`, traced with `jax.eval_shape`, or None."""
+def misfit_of_running(model: AbstractRecurrentLayer) -> str | None:
+    """What is wrong with a step and a short sequence, traced with `jax.eval_shape`, or None."""
     try:
         for size in (model.inputs, model.outputs):
             if type(size) is not int or size < 0:
@@ -51,9 +53,13 @@ def misfit_of_step(model: AbstractRecurrentLayer) -> str | None:
                 return f"one step makes a state {_described(new)} of one {_described(old)}"
         if y.shape != (model.outputs,):
             return f"one step gives {_described(y)} where {model.outputs} outputs are expected"
+        xs = jax.ShapeDtypeStruct((_STEPS, *x.shape), x.dtype)
+        ys, _ = jax.eval_shape(lambda xs: model(xs), xs)
+        if ys.shape != (_STEPS, *y.shape):
+            return f"{_STEPS} steps give {_described(ys)} where one gives {_described(y)}"
     except Exception as error:  # Whatever a class does with fields that are wrong.
         text = " ".join(str(error).split()) or "no reason given"
-        return f"one step fails ({type(error).__name__}: {text[:140]})"
+        return f"running it fails ({type(error).__name__}: {text[:140]})"
     return None
 
 

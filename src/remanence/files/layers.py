@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from remanence.errors import ModelFileError, RemanenceError, nearest_name
-from remanence.files._fitting import misfit_of_fields, misfit_of_step
+from remanence.files._fitting import misfit_of_fields, misfit_of_running
 from remanence.files.layer_classes import class_name, classes_with, known_classes
 from remanence.files.models import read_tensors, write_tensors
 from remanence.layers.contract import AbstractRecurrentLayer
@@ -43,7 +43,7 @@ def save_model(path: str | os.PathLike, model: AbstractRecurrentLayer, **options
         )
     writer = _Writer(f"{path}: cannot save this {type(model).__name__}")
     spec = writer.node(model, "")
-    if reason := misfit_of_step(model):
+    if reason := misfit_of_running(model):
         raise RemanenceError(f"{writer.prefix}: {reason}")
     write_tensors(path, KIND, writer.tensors, {"model": spec, "options": options})
 
@@ -59,8 +59,8 @@ def load_model(
 
     Raises:
         ModelFileError: as `read_tensors`; for an unknown class or field, tensors that do not
-            fit the class or each other (one step is traced, not computed), and float64 tensors
-            where JAX has no float64 and no `dtype` is given.
+            fit the class or each other (a few steps are traced, none computed), and float64
+            tensors where JAX has no float64 and no `dtype` is given.
         RemanenceError: for a `dtype` that is no floating type or that JAX does not have.
     """
     kind, tensors, spec = read_tensors(path)
@@ -75,7 +75,7 @@ def load_model(
         reader.fail(f"tensor {_quoted(unused[0])} belongs to no part of the model")
     if not isinstance(model, AbstractRecurrentLayer):
         reader.fail("what it holds is no recurrent layer")
-    if reason := misfit_of_step(model):
+    if reason := misfit_of_running(model):
         reader.fail(f"holds no working {type(model).__name__}: {reason}")
     return model
 

@@ -18,7 +18,7 @@ from remanence.layers._parametrisation import (
     invert,
     traced,
 )
-from remanence.layers.contract import recurrent
+from remanence.layers.contract import RECURRENT
 from remanence.layers.discretisations import (
     continuous_from_discrete,
     discrete_log_magnitude,
@@ -55,9 +55,9 @@ class Discretised(AbstractEigenvalues):
     rate_map: AbstractRateMap = eqx.field(static=True)
     rule: str = eqx.field(static=True)
     step_map: str = eqx.field(static=True)
-    rate_parameter: Float[Array, "*modes"] = recurrent()
-    imaginary: Float[Array, "*modes"] | None = recurrent()
-    step_parameter: Float[Array, "*steps"] = recurrent()
+    rate_parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
+    imaginary: Float[Array, "*modes"] | None = eqx.field(metadata=RECURRENT)
+    step_parameter: Float[Array, "*steps"] = eqx.field(metadata=RECURRENT)
 
     def __init__(
         self,

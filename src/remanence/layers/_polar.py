@@ -21,7 +21,7 @@ from remanence.layers._parametrisation import (
     invert,
     traced,
 )
-from remanence.layers.contract import recurrent
+from remanence.layers.contract import RECURRENT
 from remanence.layers.eigenvalues import magnitude_map as magnitude_map_called
 
 _PHASE_MAPS = ("identity", "exponential")
@@ -38,8 +38,8 @@ class Polar(AbstractEigenvalues):
 
     magnitude_map: AbstractMagnitudeMap = eqx.field(static=True)
     phase_map: str = eqx.field(static=True)
-    magnitude_parameter: Float[Array, "*modes"] = recurrent()
-    phase_parameter: Float[Array, "*modes"] = recurrent()
+    magnitude_parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
+    phase_parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
 
     def __init__(
         self,
@@ -123,8 +123,8 @@ class ScaledExponential(AbstractEigenvalues):
     Source: Zucchet & Orvieto (NeurIPS 2024), the option `scaled_exp` of the published code.
     """
 
-    magnitude_parameter: Float[Array, "*modes"] = recurrent()
-    phase_parameter: Float[Array, "*modes"] = recurrent()
+    magnitude_parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
+    phase_parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
 
     def __init__(self, magnitude_parameter: Any, phase_parameter: Any):
         self.magnitude_parameter = as_parameter(magnitude_parameter)
@@ -173,8 +173,8 @@ class CoupledPhase(AbstractEigenvalues):
     """
 
     magnitude_map: AbstractMagnitudeMap = eqx.field(static=True)
-    magnitude_parameter: Float[Array, "*modes"] = recurrent()
-    phase_parameter: Float[Array, "*modes"] = recurrent()
+    magnitude_parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
+    phase_parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
 
     def __init__(
         self,

@@ -9,8 +9,13 @@ from remanence.layers.contract import floating_type
 from remanence.layers.normalisations import AbstractNormalisation
 from remanence.layers.parametrisations import AbstractEigenvalues
 from remanence.layers.time_invariant import AbstractTimeInvariantLayer
-from remanence.recurrence import METHODS, depthwise_convolution, linear_recurrence
-from remanence.recurrence import depthwise_kernel, powers
+from remanence.recurrence import (
+    METHODS,
+    depthwise_convolution,
+    depthwise_modal_kernel,
+    linear_recurrence,
+    powers,
+)
 from remanence.systems import DiagonalStateSpace
 
 
@@ -75,10 +80,10 @@ class AbstractModalBank(AbstractTimeInvariantLayer):
         return xs * self.D[None, :]
 
     def convolve(self, xs: Array, method: str) -> Float[Array, "time channels"]:
-        kernel = depthwise_kernel(
-            self.eigenvalues(), self.input_weights(), self.output_weights(), xs.shape[0]
+        kernel = depthwise_modal_kernel(
+            self.eigenvalues(), self.input_weights(), self.output_weights(), xs.shape[0], real=True
         )
-        return depthwise_convolution(jnp.real(kernel), xs, method=method)
+        return depthwise_convolution(kernel, xs, method=method)
 
     def echo(self, state: Array, length: int) -> Float[Array, "time channels"]:
         eigenvalues = self.eigenvalues()

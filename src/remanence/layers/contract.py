@@ -1,7 +1,7 @@
 """The state contract: pass a state in, get it out, step with it, and every mode agrees."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -15,15 +15,16 @@ from remanence.systems import DiagonalStateSpace, StateSpace
 State = PyTree[Any]
 """A layer's state: an array, or a tuple of them."""
 
-Role = Literal["recurrent", "other"]
+RECURRENT = {"role": "recurrent"}
+"""Metadata of a field whose parameters are recurrent: `eqx.field(metadata=RECURRENT)`.
+
+Optimisers by role give them their own learning rate and no weight decay; a field without a role
+has the role "other" (`training.parameter_roles`).
+"""
 
 
 def recurrent(**options: Any) -> Any:
-    """A dataclass field whose parameters are recurrent: own learning rate, no weight decay.
-
-    `training.parameter_roles` reads the role; a field without one has the role "other".
-    """
-    return eqx.field(metadata={"role": "recurrent"}, **options)
+    return eqx.field(metadata=RECURRENT, **options)
 
 
 class AbstractRecurrentLayer(eqx.Module):

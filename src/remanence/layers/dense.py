@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -15,7 +16,7 @@ from remanence.layers.arrays import (
     real_dtype,
     require_sizes,
 )
-from remanence.layers.contract import floating_type, recurrent
+from remanence.layers.contract import RECURRENT, floating_type
 from remanence.layers.time_invariant import AbstractTimeInvariantLayer
 from remanence.recurrence import causal_convolution
 from remanence.systems import StateSpace
@@ -41,7 +42,7 @@ class LinearRNN(AbstractTimeInvariantLayer):
         4
     """
 
-    A: Float[Array, "blocks size size"] = recurrent()
+    A: Float[Array, "blocks size size"] = eqx.field(metadata=RECURRENT)
     B: Float[Array, "blocks size inputs"]
     C: Float[Array, "outputs blocks size"]
     D: Float[Array, "..."] | None

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from remanence.errors import RemanenceError
 from remanence.layers.activations import activate, check_activation
 from remanence.layers.arrays import normal, real_dtype, require_sizes
-from remanence.layers.contract import AbstractSteppedLayer, recurrent
+from remanence.layers.contract import RECURRENT, AbstractSteppedLayer
 from remanence.layers.initialisation import recurrent_matrix
 
 
@@ -41,7 +41,7 @@ class ElmanRNN(AbstractSteppedLayer):
     W: Float[Array, "state inputs"]
     b: Float[Array, " state"]
     activation: str = eqx.field(static=True)
-    U: Float[Array, "state state"] = recurrent()
+    U: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class IndRNN(AbstractSteppedLayer):
     W: Float[Array, "state inputs"]
     b: Float[Array, " state"]
     activation: str = eqx.field(static=True)
-    u: Float[Array, " state"] = recurrent()
+    u: Float[Array, " state"] = eqx.field(metadata=RECURRENT)
 
     def __init__(
         self,

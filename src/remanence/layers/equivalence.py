@@ -76,7 +76,8 @@ def check_equivalence(
     - causality: later inputs change no earlier output;
     - `jit` and `vmap` against plain calls;
     - in float64 and with `derivatives`: the gradient in the parameters, the inputs and the
-      state, and a Hessian-vector product, against central differences.
+      state, and Hessian-vector products (forward over reverse, and reverse twice), against
+      central differences.
 
     Args:
         layer: the layer to check.
@@ -117,42 +118,40 @@ def check_equivalence(
 
 def _laws(layer: Any, xs: Array) -> Iterator[tuple[str, float]]:
     length = xs.shape[0]
-    ys, final = layer(xs)
-    states = layer.states(xs)
-    stepped_ys, stepped = _stepped(layer, xs, layer.initial_state())
-    yield "step by step", _difference((stepped_ys, stepped), (ys, states))
+    plain = _runner(layer, {})
+    start = layer.initial_state()
+    (ys, final), states = plain(xs, start)
+    yield "step by step", _difference(_stepped(layer, xs, start), (ys, states))
     yield "states end at the final state", _difference(_at(states, -1), final)
-    yield (
-        "initial_state() is what no state means",
-        _difference(layer(xs, layer.initial_state()), (ys, final)),
-    )
-    for method in getattr(layer, "methods", ()):
-        yield (
-            f"method {method}",
-            _difference(
-                (layer(xs, method=method), layer.states(xs, method=method)), ((ys, final), states)
-            ),
-        )
+    # Not compiled: what jit is compared with.
+    unjitted = layer(xs), layer.states(xs)
+    yield "no state means initial_state(); jit", _difference(unjitted, ((ys, final), states))
     cuts = [
-        _difference(_carried(lambda part, state: layer(part, state), xs, cut), (ys, final))
-        for cut in sorted({0, 1, length // 3, length - 1, length})
+        _difference(_carried(plain, xs, start, cut), (ys, final))
+        for cut in (0, 1, length // 3, length - 1, length)
     ]
     yield "cut and carry the state", max(cuts)
-    for method in getattr(layer, "methods", ()):
-        carried = _carried(lambda part, s, m=method: layer(part, s, method=m), xs, length // 3)
-        yield f"cut and carry, method {method}", _difference(carried, (ys, final))
     # Halfway an input is changed: nothing before it may hear of it.
     half = length // 2
-    changed = layer(xs.at[half:].add(1.0))[0]
+    changed = plain(xs.at[half:].add(1.0), start)[0][0]
     yield "causality", _difference(changed[:half], ys[:half])
-    yield "jit", _difference(jax.jit(lambda x: layer(x))(xs), (ys, final))
     batch = jnp.stack([xs, -xs, xs[::-1]])
-    mapped = jax.vmap(lambda x: layer(x))(batch)
-    plain = [layer(x) for x in batch]
-    together = jax.tree.map(lambda *parts: jnp.stack(parts), *plain)
+    mapped = jax.jit(jax.vmap(lambda x: layer(x)))(batch)
+    one_by_one = [plain(x, start)[0] for x in batch]
+    together = jax.tree.map(lambda *parts: jnp.stack(parts), *one_by_one)
     yield "vmap", _difference(mapped, together)
+    for method in getattr(layer, "methods", ()):
+        run = _runner(layer, {"method": method})
+        yield f"method {method}", _difference(run(xs, start), ((ys, final), states))
+        carried = _carried(run, xs, start, length // 3)
+        yield f"cut and carry, method {method}", _difference(carried, (ys, final))
     if callable(getattr(layer, "system", None)):
-        yield "system(): impulse response", _impulse_error(layer, length)
+        yield "system(): impulse response", _impulse_error(layer, plain, length)
+
+
+def _runner(layer: Any, options: dict[str, str]) -> Callable:
+    """`(xs, state) -> ((ys, final), states)`, compiled."""
+    return jax.jit(lambda xs, s: (layer(xs, s, **options), layer.states(xs, s, **options)))
 
 
 def _stepped(layer: Any, xs: Array, state: PyTree) -> tuple[Array, PyTree]:
@@ -165,67 +164,60 @@ def _stepped(layer: Any, xs: Array, state: PyTree) -> tuple[Array, PyTree]:
     return jnp.stack(outputs), jax.tree.map(lambda *parts: jnp.stack(parts), *states)
 
 
-def _carried(run: Callable, xs: Array, cut: int) -> tuple[Array, PyTree]:
-    first, state = run(xs[:cut], None)
-    second, state = run(xs[cut:], state)
+def _carried(run: Callable, xs: Array, state: PyTree, cut: int) -> tuple[Array, PyTree]:
+    (first, state), _ = run(xs[:cut], state)
+    (second, state), _ = run(xs[cut:], state)
     return jnp.concatenate([first, second]), state
 
 
-def _impulse_error(layer: Any, length: int) -> float:
-    response = layer.system().impulse_response(length)
+def _impulse_error(layer: Any, plain: Callable, length: int) -> float:
+    response = jax.jit(lambda own: own.system().impulse_response(length))(layer)
     impulses = jnp.zeros((layer.inputs, length, layer.inputs), floating_type(layer))
     index = np.arange(layer.inputs)
     impulses = impulses.at[index, 0, index].set(1.0)
-    own = jax.vmap(lambda x: layer(x)[0])(impulses)
-    return _difference(jnp.moveaxis(own, 0, 2), response)
+    own = [plain(impulse, layer.initial_state())[0][0] for impulse in impulses]
+    return _difference(jnp.stack(own, axis=2), response)
 
 
 def _slopes(layer: Any, xs: Array, key: PRNGKeyArray) -> Iterator[tuple[str, float]]:
-    """Gradient and Hessian-vector product of a smooth score, against central differences."""
+    """Gradient and Hessian-vector products of a smooth score.
+
+    The plainest engine is held to central differences, the others to the plainest.
+    """
     arrays, rest = eqx.partition(layer, eqx.is_inexact_array)
-    ys, final = layer(xs)
-    weights = jax.tree.map(
-        lambda leaf: jnp.cos(jnp.arange(leaf.size, dtype=leaf.real.dtype)).reshape(leaf.shape),
-        (ys, final),
-    )
-    point = (arrays, xs, layer.initial_state())
+    start = layer.initial_state()
+    point = (arrays, xs, start)
     leaves, shape = jax.tree.flatten(point)
     drawn = [
         _direction(k, leaf)
         for k, leaf in zip(jax.random.split(key, len(leaves)), leaves, strict=True)
     ]
     direction = jax.tree.unflatten(shape, drawn)
-    methods: tuple[str | None, ...] = tuple(getattr(layer, "methods", ())) or (None,)
-    for method in methods:
-        options = {} if method is None else {"method": method}
 
-        def score(point: PyTree, options: dict = options) -> Float[Array, ""]:
-            own, xs, state = point
-            outputs = eqx.combine(own, rest)(xs, state, **options)
-            terms = jax.tree.map(
-                lambda leaf, w: jnp.sum(jnp.sin(leaf.real + 0.5 * leaf.imag) * w), outputs, weights
-            )
-            return jax.tree.reduce(jnp.add, terms)
-
-        named = "" if method is None else f", method {method}"
-        yield from _slopes_of(score, point, direction, named)
-
-
-def _slopes_of(
-    score: Callable, point: PyTree, direction: PyTree, named: str
-) -> Iterator[tuple[str, float]]:
     def inner(tree: PyTree) -> Array:
         # Of a real score JAX's gradient is the conjugate of the steepest direction.
         parts = jax.tree.map(lambda g, d: jnp.sum((g * d).real), tree, direction)
         return jax.tree.reduce(jnp.add, parts)
 
-    both = jax.jit(jax.value_and_grad(score))
-    gradient = jax.grad(score)
-    forward, reverse = jax.jit(
-        lambda p: (jax.jvp(gradient, (p,), (direction,))[1], jax.grad(lambda q: inner(gradient(q)))(p))
-    )(point)
+    def derivatives(score: Callable) -> Callable:
+        gradient = jax.grad(score)
+        return jax.jit(
+            lambda p: (
+                gradient(p),
+                jax.jvp(gradient, (p,), (direction,))[1],
+                jax.grad(lambda q: inner(gradient(q)))(p),
+            )
+        )
+
+    methods = tuple(getattr(layer, "methods", ())) or (None,)
+    scores = {
+        method: _score(rest, {} if method is None else {"method": method}) for method in methods
+    }
+    plainest = scores[methods[0]]
+    gradient, forward, reverse = derivatives(plainest)(point)
     # Central differences of fourth order: at this step their error is far below the tolerance.
     size = 1e-3
+    both = jax.jit(jax.value_and_grad(plainest))
     near = [
         both(jax.tree.map(lambda p, d, m=multiple: p + m * size * d, point, direction))
         for multiple in (-2.0, -1.0, 1.0, 2.0)
@@ -233,9 +225,32 @@ def _slopes_of(
     slope, curvature = jax.tree.map(
         lambda a, b, c, d: (a - 8.0 * b + 8.0 * c - d) / (12.0 * size), *near
     )
-    yield f"gradient{named}", _difference(inner(both(point)[1]), slope)
-    yield f"Hessian-vector product{named}", _difference(forward, curvature)
-    yield f"Hessian-vector product, reverse{named}", _difference(reverse, forward)
+    yield "gradient", _difference(inner(gradient), slope)
+    yield "Hessian-vector product", _difference(forward, curvature)
+    yield "Hessian-vector product, reverse twice", _difference(reverse, curvature)
+    for method in methods[1:]:
+        found = derivatives(scores[method])(point)
+        expected = (gradient, forward, forward)
+        yield f"derivatives, method {method}", _difference(found, expected)
+
+
+def _score(rest: PyTree, options: dict[str, str]) -> Callable:
+    """A smooth function of everything that a run puts out."""
+
+    def score(point: PyTree) -> Float[Array, ""]:
+        own, xs, state = point
+        outputs = eqx.combine(own, rest)(xs, state, **options)
+        # Unequal weights: no two outputs may cancel or be exchanged unnoticed.
+        terms = [
+            jnp.sum(
+                jnp.sin(leaf.real + 0.5 * leaf.imag)
+                * jnp.cos(jnp.arange(leaf.size, dtype=leaf.real.dtype)).reshape(leaf.shape)
+            )
+            for leaf in jax.tree.leaves(outputs)
+        ]
+        return sum(terms[1:], terms[0])
+
+    return score
 
 
 def _direction(key: PRNGKeyArray, leaf: Array) -> Array:

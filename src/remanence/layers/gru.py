@@ -1,6 +1,6 @@
 """The gated recurrent unit, with PyTorch's equations."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,10 +9,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from remanence.layers.arrays import real_dtype, require_sizes
 from remanence.layers.contract import (
+    RECURRENT,
     AbstractRecurrentLayer,
     as_inputs,
     check_method,
-    recurrent,
 )
 from remanence.layers.gru_states import Drive, Weights, gru_states, gru_step
 from remanence.layers.initialisation import chrono_bias, gate_matrices
@@ -47,8 +47,6 @@ class GRU(AbstractRecurrentLayer):
         ((5, 8), (8,))
     """
 
-    methods: ClassVar[tuple[str, ...]] = ("sequential",)
-
     W_r: Float[Array, "state inputs"]
     W_z: Float[Array, "state inputs"]
     W_n: Float[Array, "state inputs"]
@@ -56,9 +54,9 @@ class GRU(AbstractRecurrentLayer):
     b_z: Float[Array, " state"]
     b_n: Float[Array, " state"]
     c_n: Float[Array, " state"]
-    U_r: Float[Array, "state state"] = recurrent()
-    U_z: Float[Array, "state state"] = recurrent()
-    U_n: Float[Array, "state state"] = recurrent()
+    U_r: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)
+    U_z: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)
+    U_n: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)
 
     def __init__(
         self,
@@ -81,6 +79,10 @@ class GRU(AbstractRecurrentLayer):
             self.b_z = jnp.zeros((state,), real)
         else:
             self.b_z = chrono_bias(for_bias, state, chrono, real)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("sequential",)
 
     @property
     def inputs(self) -> int:
@@ -151,6 +153,8 @@ class GRU(AbstractRecurrentLayer):
 
         Raises:
             RemanenceError: if a shape does not fit.
+
+            GRU.from_arrays(*torch.nn.GRU(3, 8).state_dict().values())
         """
         W, U, b, c = unstack_gates("GRU", 3, weight_ih, weight_hh, bias_ih, bias_hh, dtype)
         state, inputs = W[0].shape

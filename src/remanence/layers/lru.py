@@ -16,7 +16,7 @@ from remanence.layers.arrays import (
     real_dtype,
     require_sizes,
 )
-from remanence.layers.contract import recurrent
+from remanence.layers.contract import RECURRENT
 from remanence.layers.modal import AbstractModalLayer, ring
 from remanence.layers.normalisations import (
     AbstractNormalisation,
@@ -50,8 +50,8 @@ class DiagonalRNN(AbstractModalLayer):
         1
     """
 
-    eigenvalues: AbstractEigenvalues = recurrent()
-    normalisation: AbstractNormalisation = recurrent()
+    eigenvalues: AbstractEigenvalues = eqx.field(metadata=RECURRENT)
+    normalisation: AbstractNormalisation = eqx.field(metadata=RECURRENT)
     B: SplitComplex
     C: SplitComplex
     D: Float[Array, "..."] | None
@@ -105,8 +105,8 @@ class LRU(AbstractModalLayer):
         ((10, 3), (16,))
     """
 
-    eigenvalues: AbstractEigenvalues = recurrent()
-    normalisation: AbstractNormalisation = recurrent()
+    eigenvalues: AbstractEigenvalues = eqx.field(metadata=RECURRENT)
+    normalisation: AbstractNormalisation = eqx.field(metadata=RECURRENT)
     B: SplitComplex
     C: SplitComplex
     D: Float[Array, "..."] | None

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from remanence.layers.arrays import real_dtype, require_sizes
-from remanence.layers.contract import AbstractSteppedLayer, recurrent
+from remanence.layers.contract import RECURRENT, AbstractSteppedLayer
 from remanence.layers.initialisation import chrono_bias, gate_matrices
 from remanence.layers.torch_layout import Stacked, stack_gates, unstack_gates
 
@@ -47,10 +47,10 @@ class LSTM(AbstractSteppedLayer):
     b_f: Float[Array, " state"]
     b_g: Float[Array, " state"]
     b_o: Float[Array, " state"]
-    U_i: Float[Array, "state state"] = recurrent()
-    U_f: Float[Array, "state state"] = recurrent()
-    U_g: Float[Array, "state state"] = recurrent()
-    U_o: Float[Array, "state state"] = recurrent()
+    U_i: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)
+    U_f: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)
+    U_g: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)
+    U_o: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)
 
     def __init__(
         self,
@@ -125,6 +125,8 @@ class LSTM(AbstractSteppedLayer):
 
         Raises:
             RemanenceError: if a shape does not fit.
+
+            LSTM.from_arrays(*torch.nn.LSTM(3, 8).state_dict().values())
         """
         W, U, b, c = unstack_gates("LSTM", 4, weight_ih, weight_hh, bias_ih, bias_hh, dtype)
         state, inputs = W[0].shape

@@ -12,8 +12,14 @@ from remanence.layers.contract import floating_type
 from remanence.layers.normalisations import AbstractNormalisation
 from remanence.layers.parametrisations import AbstractEigenvalues
 from remanence.layers.time_invariant import AbstractTimeInvariantLayer
-from remanence.recurrence import METHODS, causal_convolution, linear_recurrence
-from remanence.recurrence import modal_kernel, powers
+from remanence.recurrence import (
+    METHODS,
+    causal_convolution,
+    linear_recurrence,
+    modal_final_state,
+    modal_kernel,
+    powers,
+)
 from remanence.systems import DiagonalStateSpace
 
 _KERNEL_PORTS = 0.25
@@ -80,9 +86,9 @@ class AbstractModalLayer(AbstractTimeInvariantLayer):
 
     def convolve(self, xs: Array, method: str) -> Float[Array, "time outputs"]:
         kernel = modal_kernel(
-            self.eigenvalues(), self.input_matrix(), self.output_matrix(), xs.shape[0]
+            self.eigenvalues(), self.input_matrix(), self.output_matrix(), xs.shape[0], real=True
         )
-        return causal_convolution(jnp.real(kernel), xs, method=method)
+        return causal_convolution(kernel, xs, method=method)
 
     def echo(self, state: Array, length: int) -> Float[Array, "time outputs"]:
         eigenvalues = self.eigenvalues()
@@ -90,11 +96,7 @@ class AbstractModalLayer(AbstractTimeInvariantLayer):
         return self.read(fading)
 
     def carry(self, xs: Array, state: Array | None) -> Inexact[Array, " modes"]:
-        table = powers(self.eigenvalues(), xs.shape[0] + 1)
-        # (modes, time) @ (time, inputs) first: the states themselves would be larger.
-        gathered = table[-2::-1].T @ xs.astype(table.dtype)
-        final = jnp.sum(self.input_matrix() * gathered, axis=1)
-        return final if state is None else final + table[-1] * state
+        return modal_final_state(self.eigenvalues(), self.input_matrix(), xs, state)
 
     def prefers_kernel(self, length: int) -> bool:
         return self.inputs * self.outputs <= _KERNEL_PORTS * self.modes

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from remanence.errors import RemanenceError
-from remanence.layers.contract import recurrent
+from remanence.layers.contract import RECURRENT
 from remanence.layers.parametrisations import AbstractEigenvalues
 
 
@@ -53,7 +53,7 @@ class SquareRoot(AbstractNormalisation):
 class LearnedSquareRoot(AbstractNormalisation):
     """`γ = e^{log_gamma}`, free after it starts as `√(1 − |λ|²)` (LRU)."""
 
-    log_gamma: Float[Array, "*modes"] = recurrent()
+    log_gamma: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
 
     @classmethod
     def from_eigenvalues(cls, eigenvalues: AbstractEigenvalues) -> "LearnedSquareRoot":

@@ -20,7 +20,7 @@ from remanence.layers._parametrisation import (
     invert,
 )
 from remanence.layers._polar import CoupledPhase, Polar, ScaledExponential
-from remanence.layers.contract import recurrent
+from remanence.layers.contract import RECURRENT
 from remanence.layers.discretisations import angle, half_log
 from remanence.layers.eigenvalues import magnitude_map as magnitude_map_called
 
@@ -43,7 +43,7 @@ class RealEigenvalues(AbstractEigenvalues):
     """
 
     magnitude_map: AbstractMagnitudeMap = eqx.field(static=True)
-    parameter: Float[Array, "*modes"] = recurrent()
+    parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
 
     def __init__(
         self, parameter: Any, magnitude_map: str | AbstractMagnitudeMap = "double exponential"
@@ -94,8 +94,8 @@ class RealEigenvalues(AbstractEigenvalues):
 class ReIm(AbstractEigenvalues):
     """`λ = re + i im`, the entries themselves: nothing keeps `|λ|` below 1."""
 
-    re: Float[Array, "*modes"] = recurrent()
-    im: Float[Array, "*modes"] = recurrent()
+    re: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
+    im: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
 
     def __init__(self, re: Any, im: Any):
         self.re, self.im = as_parameter(re), as_parameter(im)

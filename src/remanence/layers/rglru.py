@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from remanence.errors import RemanenceError
 from remanence.layers.arrays import normal, real_dtype, require_sizes
-from remanence.layers.contract import recurrent
+from remanence.layers.contract import RECURRENT
 from remanence.layers.time_varying import AbstractTimeVaryingLayer
 
 _LARGEST_SLOPE = 1000.0
@@ -37,7 +38,7 @@ class RGLRU(AbstractTimeVaryingLayer):
     gates_i: Float[Array, "blocks size size"]
     bias_r: Float[Array, " width"]
     bias_i: Float[Array, " width"]
-    decay: Float[Array, " width"] = recurrent()
+    decay: Float[Array, " width"] = eqx.field(metadata=RECURRENT)
 
     def __init__(
         self,
@@ -80,7 +81,9 @@ class RGLRU(AbstractTimeVaryingLayer):
         return jnp.zeros_like(self.decay)
 
     def terms(self, xs: Float[Array, "time width"]) -> tuple[Array, Array]:
-        log_a = -8.0 * self._gate(xs, self.gates_r, self.bias_r) * jax.nn.softplus(self.decay)[None]
+        log_a = (
+            -8.0 * self._gate(xs, self.gates_r, self.bias_r) * jax.nn.softplus(self.decay)[None]
+        )
         scale = bounded_sqrt(-jnp.expm1(2.0 * log_a))
         return jnp.exp(log_a), scale * self._gate(xs, self.gates_i, self.bias_i) * xs
 

@@ -11,10 +11,10 @@ from remanence.errors import RemanenceError, nearest_name
 from remanence.layers import hippo
 from remanence.layers.arrays import SplitComplex, complex_normal, normal, real_dtype, require_sizes
 from remanence.layers.bank import AbstractModalBank
-from remanence.layers.contract import recurrent
+from remanence.layers.contract import RECURRENT
 from remanence.layers.normalisations import AbstractNormalisation, NoNormalisation
 from remanence.layers.parametrisations import AbstractEigenvalues, Discretised
-from remanence.layers.s5 import discretised_rates, log_uniform_steps
+from remanence.layers.s5 import log_uniform_steps
 
 SPECTRA = {
     "lin": hippo.s4d_lin,
@@ -44,8 +44,8 @@ class S4D(AbstractModalBank):
     Source: Gu et al., NeurIPS 2022 (arXiv 2206.11893), and its public code.
     """
 
-    eigenvalues: AbstractEigenvalues = recurrent()
-    normalisation: AbstractNormalisation = recurrent()
+    eigenvalues: AbstractEigenvalues = eqx.field(metadata=RECURRENT)
+    normalisation: AbstractNormalisation = eqx.field(metadata=RECURRENT)
     C: SplitComplex
     D: Float[Array, " channels"]
     output_weight: float = eqx.field(static=True)
@@ -86,8 +86,8 @@ class DSS(AbstractModalBank):
     Source: Gupta, Gu & Berant, NeurIPS 2022 (arXiv 2203.14343), section 3.
     """
 
-    eigenvalues: AbstractEigenvalues = recurrent()
-    normalisation: AbstractNormalisation = recurrent()
+    eigenvalues: AbstractEigenvalues = eqx.field(metadata=RECURRENT)
+    normalisation: AbstractNormalisation = eqx.field(metadata=RECURRENT)
     C: SplitComplex
     D: Float[Array, " channels"]
     output_weight: float = eqx.field(static=True)
@@ -135,8 +135,8 @@ class StableSSM(AbstractModalBank):
     at `Re a = +½`, which is unstable; here every map starts at `−½`.
     """
 
-    eigenvalues: AbstractEigenvalues = recurrent()
-    normalisation: AbstractNormalisation = recurrent()
+    eigenvalues: AbstractEigenvalues = eqx.field(metadata=RECURRENT)
+    normalisation: AbstractNormalisation = eqx.field(metadata=RECURRENT)
     C: SplitComplex
     D: Float[Array, " channels"]
     output_weight: float = eqx.field(static=True)
@@ -196,7 +196,9 @@ def _bank(
     for_step, for_C = jax.random.split(key)
     shape = (channels, rates.size)
     log_step = log_uniform_steps(for_step, (channels, 1), *steps, dtype)
-    eigenvalues = discretised_rates(np.broadcast_to(rates, shape), log_step, rate_map, rule)
+    eigenvalues = Discretised.from_rates(
+        np.broadcast_to(rates, shape), log_step, rate_map=rate_map, rule=rule, dtype=dtype
+    )
     if np.iscomplexobj(rates):
         return eigenvalues, complex_normal(for_C, shape, 0.5, dtype)
     return eigenvalues, SplitComplex(normal(for_C, shape, 1.0, dtype))

@@ -18,8 +18,7 @@ from remanence.layers.arrays import (
     real_dtype,
     require_sizes,
 )
-from remanence.layers.contract import recurrent
-from remanence.layers.eigenvalues import rate_map as rate_map_called
+from remanence.layers.contract import RECURRENT
 from remanence.layers.hippo import legs_normal_plus_low_rank
 from remanence.layers.modal import AbstractModalLayer, ring
 from remanence.layers.normalisations import AbstractNormalisation, NoNormalisation
@@ -46,8 +45,8 @@ class S5(AbstractModalLayer):
     Source: Smith, Warrington & Linderman, ICLR 2023 (arXiv 2208.04933), and its public code.
     """
 
-    eigenvalues: AbstractEigenvalues = recurrent()
-    normalisation: AbstractNormalisation = recurrent()
+    eigenvalues: AbstractEigenvalues = eqx.field(metadata=RECURRENT)
+    normalisation: AbstractNormalisation = eqx.field(metadata=RECURRENT)
     B: SplitComplex
     C: SplitComplex
     D: Float[Array, "..."] | None
@@ -78,7 +77,9 @@ class S5(AbstractModalLayer):
         for_step, for_B, for_C, for_D = jax.random.split(key, 4)
         rates, basis = _legs_pairs(state // blocks)
         log_step = log_uniform_steps(for_step, (state // 2,), step_min, step_max, real)
-        self.eigenvalues = discretised_rates(np.tile(rates, blocks), log_step, rate_map, rule)
+        self.eigenvalues = Discretised.from_rates(
+            np.tile(rates, blocks), log_step, rate_map=rate_map, rule=rule, dtype=real
+        )
         self.normalisation = NoNormalisation()
         # B and C are drawn for the real state and seen from the eigenbasis: V⁻¹ B and C V.
         size = state // blocks
@@ -113,8 +114,8 @@ class S4Like(AbstractModalLayer):
     Source: Zucchet & Orvieto, NeurIPS 2024, appendix on S4 (from its public code).
     """
 
-    eigenvalues: AbstractEigenvalues = recurrent()
-    normalisation: AbstractNormalisation = recurrent()
+    eigenvalues: AbstractEigenvalues = eqx.field(metadata=RECURRENT)
+    normalisation: AbstractNormalisation = eqx.field(metadata=RECURRENT)
     B: SplitComplex
     C: SplitComplex
     D: Float[Array, "..."] | None
@@ -167,21 +168,6 @@ def log_uniform_steps(
             f"steps need 0 < step_min <= step_max, got {step_min:g} and {step_max:g}"
         )
     return jax.random.uniform(key, shape, dtype, math.log(step_min), math.log(step_max))
-
-
-def discretised_rates(
-    rates: np.ndarray, log_step: Float[Array, "..."], rate_map: str, rule: str
-) -> Discretised:
-    """Continuous rates, complex or real, in a rate map, with exponential steps."""
-    dtype = log_step.dtype
-    parameter = rate_map_called(rate_map).inverse(rates.real)
-    if not np.isfinite(parameter).all():
-        raise RemanenceError(
-            f"the rate map {rate_map!r} does not reach a real part of "
-            f"{rates.real[~np.isfinite(parameter)][0]:g}; choose another map or start"
-        )
-    imaginary = jnp.asarray(rates.imag, dtype) if np.iscomplexobj(rates) else None
-    return Discretised(jnp.asarray(parameter, dtype), imaginary, log_step, rate_map, rule)
 
 
 def _legs_pairs(size: int) -> tuple[np.ndarray, np.ndarray]:

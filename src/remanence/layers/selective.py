@@ -3,13 +3,14 @@
 import math
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from remanence.errors import RemanenceError
 from remanence.layers.arrays import normal, real_dtype, require_sizes
-from remanence.layers.contract import recurrent
+from remanence.layers.contract import RECURRENT
 from remanence.layers.time_varying import AbstractTimeVaryingLayer
 
 
@@ -32,8 +33,8 @@ class SelectiveSSM(AbstractTimeVaryingLayer):
     `B̄ = Δ B`.
     """
 
-    log_rate: Float[Array, "channels modes"] = recurrent()
-    step_bias: Float[Array, " channels"] = recurrent()
+    log_rate: Float[Array, "channels modes"] = eqx.field(metadata=RECURRENT)
+    step_bias: Float[Array, " channels"] = eqx.field(metadata=RECURRENT)
     step_down: Float[Array, "rank channels"]
     step_up: Float[Array, "channels rank"]
     input_weights: Float[Array, "modes channels"]

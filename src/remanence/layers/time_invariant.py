@@ -7,9 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from remanence.layers.contract import AbstractLinearLayer, State, as_inputs, check_method
-
-KERNEL_METHODS = ("fft", "toeplitz")
-"""Engines that convolve with the impulse response and never hold the states."""
+from remanence.recurrence import CONVOLUTION_METHODS
 
 
 class AbstractTimeInvariantLayer(AbstractLinearLayer):
@@ -56,7 +54,7 @@ class AbstractTimeInvariantLayer(AbstractLinearLayer):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return (*self.state_methods, *KERNEL_METHODS)
+        return (*self.state_methods, *CONVOLUTION_METHODS)
 
     def step(
         self, state: State, x: Float[Array, " inputs"]
@@ -71,7 +69,9 @@ class AbstractTimeInvariantLayer(AbstractLinearLayer):
         check_method(self, method)
         xs = as_inputs(self, xs)
         length = xs.shape[0]
-        by_kernel = method in KERNEL_METHODS or (method == "auto" and self.prefers_kernel(length))
+        by_kernel = method in CONVOLUTION_METHODS or (
+            method == "auto" and self.prefers_kernel(length)
+        )
         if by_kernel and length:
             ys = self.convolve(xs, method) + self.direct(xs)
             if state is not None:
@@ -90,7 +90,7 @@ class AbstractTimeInvariantLayer(AbstractLinearLayer):
 
 
 def _walking(method: str) -> str:
-    return "auto" if method in KERNEL_METHODS else method
+    return "auto" if method in CONVOLUTION_METHODS else method
 
 
 def _last(states: Any) -> Any:

@@ -1,9 +1,29 @@
 """The recurrence `h_t = a_t ⊙ h_{t-1} + b_t`: one front door for everything that runs over time.
 
-Diagonal systems and diagonal layers all step through here, so that whatever makes this
-recurrence fast or exact makes every one of them so.
+`linear_recurrence` walks through the states; `modal_kernel` and `causal_convolution` go from
+inputs to outputs without them. Diagonal systems and layers all step through here, so that
+whatever makes this recurrence fast or exact makes every one of them so.
 """
 
-from remanence.recurrence.linear import linear_recurrence
+from remanence.recurrence.convolution import (
+    CONVOLUTION_METHODS,
+    causal_convolution,
+    depthwise_convolution,
+    depthwise_modal_kernel,
+    modal_final_state,
+    modal_kernel,
+    powers,
+)
+from remanence.recurrence.linear import METHODS, linear_recurrence
 
-__all__ = ["linear_recurrence"]
+__all__ = [
+    "CONVOLUTION_METHODS",
+    "METHODS",
+    "causal_convolution",
+    "depthwise_convolution",
+    "depthwise_modal_kernel",
+    "linear_recurrence",
+    "modal_final_state",
+    "modal_kernel",
+    "powers",
+]

@@ -28,8 +28,8 @@ AnyArray = Array | np.ndarray
 
 
 def causal_convolution(
-    kernel: Float[AnyArray, "lags outputs inputs"],
-    xs: Float[AnyArray, "time inputs"],
+    kernel: Float[AnyArray, "..."],
+    xs: Float[AnyArray, "..."],
     *,
     method: str = "auto",
 ) -> Float[Array, "time outputs"]:
@@ -77,14 +77,14 @@ def causal_convolution(
 
 
 def depthwise_convolution(
-    kernel: Float[AnyArray, "lags channels"],
-    xs: Float[AnyArray, "time channels"],
+    kernel: Float[AnyArray, "..."],
+    xs: Float[AnyArray, "..."],
     *,
     method: str = "auto",
 ) -> Float[Array, "time channels"]:
     """`y_{t,c} = Σ_{j ≤ t} k_{j,c} x_{t−j,c}`: every channel with its own kernel.
 
-    Methods, lengths and errors are those of `causal_convolution`.
+    `kernel` is `(lags, channels)`, `xs` `(time, channels)`. Methods, lengths and errors are those of `causal_convolution`.
     """
     if kernel.ndim != 2 or xs.ndim != 2 or kernel.shape[1] != xs.shape[1]:
         raise RemanenceError(
@@ -116,8 +116,8 @@ def powers(
 
 def modal_kernel(
     eigenvalues: Inexact[AnyArray, " modes"],
-    B: Inexact[AnyArray, "modes inputs"],
-    C: Inexact[AnyArray, "outputs modes"],
+    B: Inexact[AnyArray, "..."],
+    C: Inexact[AnyArray, "..."],
     length: int,
     *,
     real: bool = False,
@@ -160,14 +160,16 @@ def modal_kernel(
 
 
 def depthwise_modal_kernel(
-    eigenvalues: Inexact[AnyArray, "channels modes"],
-    B: Inexact[AnyArray, "channels modes"],
-    C: Inexact[AnyArray, "channels modes"],
+    eigenvalues: Inexact[AnyArray, "..."],
+    B: Inexact[AnyArray, "..."],
+    C: Inexact[AnyArray, "..."],
     length: int,
     *,
     real: bool = False,
 ) -> Inexact[Array, "length channels"]:
     """`k_{j,c} = Σ_n C_cn λ_cn^j B_cn` for `j < length`: `modal_kernel` for every channel.
+
+    All three arrays are `(channels, modes)`.
 
     Raises:
         RemanenceError: if the shapes differ.
@@ -188,9 +190,9 @@ def depthwise_modal_kernel(
 
 def modal_final_state(
     eigenvalues: Inexact[AnyArray, " modes"],
-    B: Inexact[AnyArray, "modes inputs"],
+    B: Inexact[AnyArray, "..."],
     xs: Float[AnyArray, "time inputs"],
-    h0: Inexact[AnyArray, " modes"] | None = None,
+    h0: Inexact[AnyArray, "..."] | None = None,
 ) -> Inexact[Array, " modes"]:
     """`h_T = λ^T h_0 + Σ_t λ^{T−t} B x_t` for `t = 1 … T`: the last state, without the others.
 

@@ -98,10 +98,13 @@ def length_evaluation_figure(
     with house_style():
         figure = new_figure(0.9 + rows * (3.0 if columns < _MOST_PANELS else 2.8))
         axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+        scales = [
+            _scale([p for p in panels if p.error_label == one.error_label]) for one in panels
+        ]
         before = ""
-        for ax, panel in zip(axes, panels, strict=True):
-            alike = [one for one in panels if one.error_label == panel.error_label]
-            _draw(ax, panel, _scale(alike), looks, width=PAGE_WIDTH / columns)
+        leaves = any(map(_leaves, panels, scales))
+        for ax, panel, scale in zip(axes, panels, scales, strict=True):
+            _draw(ax, panel, scale, looks, width=PAGE_WIDTH / columns, leaves=leaves)
             if ax in axes[-columns:]:
                 ax.set_xlabel(plain(length_label, longest=80 // columns))
             if stacked or panel.error_label != before:
@@ -164,6 +167,7 @@ def _draw(
     looks: Mapping[str, dict[str, Any]],
     *,
     width: float,
+    leaves: bool,
 ) -> None:
     lengths = positive(panel.lengths)
     span = extent(np.append(lengths, float(panel.training_length)))
@@ -177,9 +181,9 @@ def _draw(
     _mark_levels(ax, panel, scale)
     mark = (float(panel.training_length), f"trained up to {panel.training_length:g}", INK)
     # Markers of what leaves the axis stand halfway above its edge.
-    leaves = _leaves(panel, scale)
     rows = edge_labels(ax, [mark], lift=5.0 * leaves)
-    title_above(ax, plain(panel.title, longest=60), rows=rows + leaves)
+    letters = min(60, int((width - 0.8) / 0.09))
+    title_above(ax, plain(panel.title, longest=letters), rows=rows + leaves)
     say_if_empty(ax, *([*panel.errors.values()] or [np.array([np.nan])]))
 
 
@@ -231,8 +235,9 @@ def _mark_levels(ax: Axes, panel: LengthCurves, scale: _Scale) -> None:
             ax.axhline(value, color=shade, linewidth=1.1, linestyle=line, zorder=3)
         place = ax.transAxes.inverted().transform(ax.transData.transform((1.0, value)))[1]
         # Two rows of words are about a seventh of a panel high.
-        while any(abs(place - other) < 0.13 for other in taken):
-            place += 0.13 if place < 0.5 else -0.13
+        for other in taken:
+            if abs(place - other) < 0.13:
+                place = other + (0.13 if place < 0.5 else -0.13)
         taken.append(place)
         ax.annotate(
             text,

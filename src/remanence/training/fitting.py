@@ -16,7 +16,7 @@ from remanence.layers.contract import AbstractRecurrentLayer
 from remanence.tasks.contract import AbstractTask
 from remanence.training.evaluation import typed_key
 from remanence.training.loop import run
-from remanence.training.optimisers import adamw_by_role
+from remanence.training.optimisers import default_optimiser
 from remanence.training.settings import settings_of
 
 
@@ -119,7 +119,7 @@ def train(
         settings,
         keys=typed_key(key)[None],
         rates=jnp.ones(1),
-        optimiser=adamw_by_role(1e-3) if optimiser is None else optimiser,
+        optimiser=default_optimiser(1e-3) if optimiser is None else optimiser,
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         on_progress=on_progress,

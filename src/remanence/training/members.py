@@ -17,7 +17,7 @@ from remanence.layers.contract import AbstractRecurrentLayer
 from remanence.tasks.contract import AbstractTask
 from remanence.training.fitting import Training, member_of
 from remanence.training.loop import run
-from remanence.training.optimisers import adamw_by_role
+from remanence.training.optimisers import default_optimiser
 from remanence.training.settings import settings_of
 
 Criterion = Literal["test_errors", "test_losses", "training_losses"]
@@ -160,7 +160,7 @@ def train_members(
         settings,
         keys=keys,
         rates=jnp.asarray(rates),
-        optimiser=adamw_by_role(1.0) if optimiser is None else optimiser,
+        optimiser=default_optimiser(1.0) if optimiser is None else optimiser,
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         on_progress=on_progress,

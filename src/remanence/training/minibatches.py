@@ -83,11 +83,8 @@ def advance(
 
         def step(carry: Any) -> Any:
             fit, losses, norms = carry
-            index = jax.random.randint(
-                jax.random.fold_in(order, fit.step), (), 0, len(problem.lengths)
-            )
-            keys = (jax.random.fold_in(data, fit.step), jax.random.fold_in(dropout, fit.step))
-            loss, gradient = _value_and_gradient(problem, rest, fit.parameters, index, *keys)
+            keys = (jax.random.fold_in(stream, fit.step) for stream in (order, data, dropout))
+            loss, gradient = _value_and_gradient(problem, rest, fit.parameters, *keys)
             norm = _norm(gradient)
             moved, optimiser = _update(problem, fit, gradient, norm, rate)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -150,11 +147,11 @@ def _value_and_gradient(
     problem: Problem,
     rest: PyTree[Any],
     parameters: PyTree[Any],
-    index: Int[Array, ""],
+    order: PRNGKeyArray,
     data: PRNGKeyArray,
     dropout: PRNGKeyArray,
 ) -> tuple[Float[Array, ""], PyTree[Any]]:
-    """The mean loss of a fresh batch of length `lengths[index]`, and its gradient."""
+    """The mean loss of a fresh batch of one of the lengths, and its gradient."""
     data, dropout = (jax.random.split(key, problem.batch) for key in (data, dropout))
 
     def at_length(length: int) -> Callable[..., Any]:
@@ -171,9 +168,10 @@ def _value_and_gradient(
         return jax.value_and_grad(loss)
 
     branches = [at_length(length) for length in problem.lengths]
-    return (
-        branches[0](parameters) if len(branches) == 1 else lax.switch(index, branches, parameters)
-    )
+    if len(branches) == 1:
+        return branches[0](parameters)
+    index = jax.random.randint(order, (), 0, len(branches))
+    return lax.switch(index, branches, parameters)
 
 
 def _update(

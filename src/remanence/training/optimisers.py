@@ -1,5 +1,6 @@
 """Optimisers for recurrent models: gentle where a small step changes the memory a lot."""
 
+import functools
 from collections.abc import Hashable
 from typing import Any
 
@@ -54,6 +55,12 @@ def adamw_by_role(
     }
     whole = optax.partition(transforms, _known_roles)
     return whole if clip is None else optax.chain(optax.clip_by_global_norm(clip), whole)
+
+
+@functools.cache
+def default_optimiser(learning_rate: float) -> optax.GradientTransformation:
+    """`adamw_by_role(learning_rate)`, always the same object: a second run compiles nothing."""
+    return adamw_by_role(learning_rate)
 
 
 def _scaled(learning_rate: float | optax.Schedule, factor: float | int) -> float | optax.Schedule:
