@@ -70,7 +70,7 @@ def rate(function, model_steps: int) -> tuple[float, float]:
 
 def model(key) -> LRU:
     """The layer that is trained."""
-    return LRU(1, MODES, 1, key=key)
+    return LRU(inputs=1, state=MODES, outputs=1, key=key)
 
 
 def ours(task: Pool, method: str) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from remanence.layers import (
     DSS,
@@ -33,6 +34,15 @@ KEY = jax.random.key(7)
 EIGENVALUES = jnp.array([0.9 + 0.3j, 0.2 + 0.6j, 0.97 + 0.01j])
 
 
+def _real_modes():
+    modes = RealEigenvalues.from_eigenvalues(jnp.array([0.9, 0.5, 0.2]), magnitude_map="sigmoid")
+    return DiagonalRNN(modes, 2, key=KEY)
+
+
+def _normalised(eigenvalues, normalisation):
+    return DiagonalRNN(eigenvalues, 1, normalisation=normalisation, key=KEY)
+
+
 def _model():
     first, second, third = jax.random.split(KEY, 3)
     blocks = [
@@ -44,35 +54,25 @@ def _model():
 
 LAYERS = {
     "LinearRNN": lambda: LinearRNN(2, 5, 3, key=KEY),
-    "LinearRNN, blocks": lambda: LinearRNN(1, 6, 2, blocks=3, key=KEY),
-    "DiagonalRNN, real": lambda: DiagonalRNN(
-        RealEigenvalues.from_eigenvalues(jnp.array([0.9, 0.5, 0.2]), magnitude_map="sigmoid"),
-        2,
-        key=KEY,
-    ),
+    "LinearRNN in blocks": lambda: LinearRNN(1, 6, 2, blocks=3, key=KEY),
+    "DiagonalRNN, real modes": _real_modes,
     "DiagonalRNN, re/im": lambda: DiagonalRNN(
         ReIm.from_eigenvalues(EIGENVALUES), 2, 3, direct=False, key=KEY
     ),
-    "DiagonalRNN, tanh, root": lambda: DiagonalRNN(
-        Polar.from_eigenvalues(EIGENVALUES, magnitude_map="tanh"),
-        1,
-        normalisation=SquareRoot(differentiated=True),
-        key=KEY,
+    "DiagonalRNN, tanh, square root": lambda: _normalised(
+        Polar.from_eigenvalues(EIGENVALUES, magnitude_map="tanh"), SquareRoot()
     ),
-    "DiagonalRNN, scaled exponential, spectrum-aware": lambda: DiagonalRNN(
-        ScaledExponential.from_eigenvalues(EIGENVALUES),
-        1,
-        normalisation=SpectrumAware(jnp.array([1.0, 0.4])),
-        key=KEY,
+    "DiagonalRNN, scaled exponential, spectrum-aware": lambda: _normalised(
+        ScaledExponential.from_eigenvalues(EIGENVALUES), SpectrumAware([1.0, 0.4])
     ),
-    "DiagonalRNN, coupled phase": lambda: DiagonalRNN(
-        CoupledPhase.from_eigenvalues(EIGENVALUES), 1, key=KEY
+    "DiagonalRNN, coupled phase": lambda: _normalised(
+        CoupledPhase.from_eigenvalues(EIGENVALUES), None
     ),
     "LRU": lambda: LRU(3, 4, 2, key=KEY),
     "S5": lambda: S5(2, 8, blocks=2, key=KEY),
     "S5, bilinear": lambda: S5(1, 4, rule="bilinear", key=KEY),
     "S4Like": lambda: S4Like(2, 3, key=KEY),
-    "S4Like, shared": lambda: S4Like(1, 3, shared=True, key=KEY),
+    "S4Like, shared step": lambda: S4Like(1, 3, shared=True, key=KEY),
     "S4D": lambda: S4D(2, 6, key=KEY),
     "S4D, real": lambda: S4D(2, 3, start="real", key=KEY),
     "DSS": lambda: DSS(2, 6, key=KEY),
@@ -85,3 +85,9 @@ LAYERS = {
     "LSTM": lambda: LSTM(2, 4, key=KEY),
     "SequenceModel": _model,
 }
+
+
+@pytest.fixture(params=list(LAYERS), scope="session")
+def named_layer(request):
+    """Every layer of the table in turn, with its name."""
+    return request.param, LAYERS[request.param]()

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from remanence.errors import RemanenceError
 from remanence.recurrence.linear import METHODS, linear_recurrence
 
-
 run = jax.jit(linear_recurrence, static_argnames=("method", "reverse"))
 
 

@@ -19,14 +19,18 @@ RATES = [1e-3, 1e-2, 3e-2]
 
 
 class Memory(AbstractSteppedLayer):
-    """h_t = a h_{t-1} + b x_t, y_t = c · h_t, with a fixed mask that is no parameter."""
+    """h_t = a h_{t-1} + b x_t, y_t = c · h_t, which reads a size off its arrays."""
 
     decay: Array = recurrent()
     b: Array
     c: Array
     mask: Array
-    inputs: int = eqx.field(static=True, default=1)
     outputs: int = eqx.field(static=True, default=1)
+
+    @property
+    def inputs(self):
+        # Two for a stack, which is no layer.
+        return self.b.ndim
 
     def initial_state(self):
         return jnp.zeros(3)
@@ -38,7 +42,7 @@ class Memory(AbstractSteppedLayer):
         return self.decay * state + drive
 
     def readout(self, states, xs):
-        return states @ (self.c * self.mask)[:, None]
+        return states @ (self.c * self.mask.astype(float))[:, None]
 
 
 class Sums(AbstractTask):
@@ -53,7 +57,7 @@ class Sums(AbstractTask):
 
 def make(key) -> Memory:
     decay, b, c = jax.random.uniform(key, (3, 3))
-    return Memory(decay=decay, b=b, c=c, mask=(decay > 0.3).astype(int).astype(float))
+    return Memory(decay=decay, b=b, c=c, mask=(decay > 0.3).astype(int))
 
 
 def models() -> Memory:

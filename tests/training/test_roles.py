@@ -88,7 +88,7 @@ def test_roles_are_the_same_under_tracing_and_for_shapes():
 
 
 def test_an_lru_has_recurrent_eigenvalues_and_other_matrices():
-    roles = parameter_roles(LRU(2, 3, key=jax.random.key(0)))
+    roles = parameter_roles(LRU(inputs=2, state=3, outputs=2, key=jax.random.key(0)))
     assert set(jax.tree.leaves((roles.eigenvalues, roles.normalisation))) == {"recurrent"}
     assert set(jax.tree.leaves((roles.B, roles.C, roles.D))) == {"other"}
 

@@ -6,6 +6,8 @@ is complete or not there at all. Nothing in a file is ever run.
 
 from remanence.files.bridges import from_scipy as from_scipy
 from remanence.files.bridges import to_scipy as to_scipy
+from remanence.files.layers import load_model as load_model
+from remanence.files.layers import save_model as save_model
 from remanence.files.models import load_system as load_system
 from remanence.files.models import read_tensors as read_tensors
 from remanence.files.models import save_system as save_system

@@ -1,7 +1,7 @@
 """The state contract: pass a state in, get it out, step with it, and every mode agrees."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -41,8 +41,15 @@ class AbstractRecurrentLayer(eqx.Module):
     layer's own floating type. `check_equivalence(layer)` holds a layer to all of this.
     """
 
-    inputs: eqx.AbstractVar[int]
-    outputs: eqx.AbstractVar[int]
+    @property
+    @abstractmethod
+    def inputs(self) -> int:
+        """The size of one input."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """The size of one output."""
 
     @property
     @abstractmethod
@@ -88,7 +95,9 @@ class AbstractSteppedLayer(AbstractRecurrentLayer):
     and what is read from the states (`readout`, again for the whole sequence).
     """
 
-    methods: ClassVar[tuple[str, ...]] = ("sequential",)
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("sequential",)
 
     @abstractmethod
     def drive(self, xs: Float[Array, "time inputs"]) -> PyTree[Array]:

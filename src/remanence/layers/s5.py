@@ -173,7 +173,8 @@ def log_uniform_steps(
 def _legs_pairs(size: int) -> tuple[np.ndarray, np.ndarray]:
     """One of each conjugate pair of the normal part of LegS, with its eigenvectors."""
     normal_part = legs_normal_plus_low_rank(size)
-    upper = normal_part.eigenvalues.imag > 0
+    # Ascending by imaginary part, in conjugate pairs: the second half is the upper one.
+    upper = np.arange(size) >= size // 2
     return normal_part.eigenvalues[upper], normal_part.eigenvectors[:, upper]
 
 

@@ -29,7 +29,7 @@ def linear_recurrence(
         method: "sequential" takes one step after the other (`lax.scan`), O(T) deep.
             "associative" is a parallel prefix sum by odd-even reduction, O(log T) deep, with
             about twice the arithmetic. "auto" is sequential on a CPU, where it is measured to be
-            about three times faster (`benchmarks/recurrence.py`), and associative on other
+            1.5 to 3 times faster (`benchmarks/recurrence.py`), and associative on other
             devices, on published experience with parallel scans, not on a measurement here.
         reverse: run backwards in time, `h_t = a_t ⊙ h_{t+1} + b_t`, with `h0` the state after
             the last step; the same as flipping `a` (if it varies), `b` and the result in time.

@@ -5,6 +5,7 @@ Figures are drawn in one house style (`style`), never through pyplot, so none is
 `render` makes a page that needs no network; `save_figures` writes SVG and PNG beside it.
 """
 
+from remanence.report.figures_evaluation import LengthCurves, length_evaluation_figure
 from remanence.report.figures_lengths import extrapolation_figure, length_figure
 from remanence.report.figures_records import simulation_figure
 from remanence.report.figures_responses import impulse_response_figure
@@ -48,6 +49,7 @@ __all__ = [
     "AbstractProgress",
     "Cell",
     "ConsoleProgress",
+    "LengthCurves",
     "NamedFigure",
     "Notice",
     "Page",
@@ -63,6 +65,7 @@ __all__ = [
     "house_style",
     "impulse_response_figure",
     "inline_svg",
+    "length_evaluation_figure",
     "length_figure",
     "new_figure",
     "render",

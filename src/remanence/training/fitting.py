@@ -15,7 +15,7 @@ from remanence.errors import NumericalError
 from remanence.layers.contract import AbstractRecurrentLayer
 from remanence.tasks.contract import AbstractTask
 from remanence.training.evaluation import typed_key
-from remanence.training.loop import run
+from remanence.training.loop import member_of, run
 from remanence.training.optimisers import default_optimiser
 from remanence.training.settings import settings_of
 
@@ -133,8 +133,3 @@ def train(
         test_errors=history.test_errors[0],
         diverged_at=int(history.diverged_at[0]),
     )
-
-
-def member_of(models: AbstractRecurrentLayer, index: int) -> AbstractRecurrentLayer:
-    """One model of a stack with a leading axis of members."""
-    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, models)

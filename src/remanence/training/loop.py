@@ -68,7 +68,8 @@ def run(
 
     With `checkpoint`, a run that was broken off goes on where it was, to the same numbers.
     """
-    check_sizes(models, task)
+    # Of one member: a layer may read its sizes off the shapes of its arrays.
+    check_sizes(member_of(models, 0), task)
     check_real(models)
     parameters, rest = eqx.partition(models, eqx.is_inexact_array)
     if not jax.tree.leaves(parameters):
@@ -145,6 +146,11 @@ def run(
     if on_progress is not None and place.step < settings.steps:
         on_progress(1.0)
     return eqx.combine(place.fit.parameters, rest), history
+
+
+def member_of(models: AbstractRecurrentLayer, index: int) -> AbstractRecurrentLayer:
+    """One model of a stack with a leading axis of members."""
+    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, models)
 
 
 def _leg(problem: Problem, place: _Place, stop: int, history: History) -> _Place:
