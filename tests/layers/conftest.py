@@ -22,7 +22,6 @@ from remanence.layers import (
     ReIm,
     ResidualBlock,
     S4Like,
-    ScaledExponential,
     SelectiveSSM,
     SequenceModel,
     SpectrumAware,
@@ -62,8 +61,8 @@ LAYERS = {
     "DiagonalRNN, tanh, square root": lambda: _normalised(
         Polar.from_eigenvalues(EIGENVALUES, magnitude_map="tanh"), SquareRoot()
     ),
-    "DiagonalRNN, scaled exponential, spectrum-aware": lambda: _normalised(
-        ScaledExponential.from_eigenvalues(EIGENVALUES), SpectrumAware([1.0, 0.4])
+    "DiagonalRNN, spectrum-aware": lambda: _normalised(
+        Polar.from_eigenvalues(EIGENVALUES), SpectrumAware([1.0, 0.4])
     ),
     "DiagonalRNN, coupled phase": lambda: _normalised(
         CoupledPhase.from_eigenvalues(EIGENVALUES), None

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from remanence.errors import RemanenceError
-from remanence.layers import GRU, LRU, AbstractSteppedLayer, check_equivalence
+from remanence.layers import (
+    GRU,
+    LRU,
+    AbstractSteppedLayer,
+    DiagonalRNN,
+    ScaledExponential,
+    check_equivalence,
+)
+from remanence.layers.contract import as_inputs
 
 EVERY_METHOD = {"LinearRNN", "LRU", "S4D, real", "RGLRU"}
 """One layer of each family: there every engine's derivatives are taken, elsewhere one engine's."""
@@ -21,6 +29,16 @@ def test_every_mode_agrees_and_differentiates_twice(named_layer):
     assert report.holds
     assert "Hessian-vector product, reverse twice" in names
     assert all(f"method {method}" in names for method in layer.methods)
+
+
+def test_a_stopped_gradient_is_seen_and_nothing_else():
+    # The published scaled exponential stops the gradient through 1 − |λ| on purpose.
+    modes = ScaledExponential.from_eigenvalues(jnp.array([0.9 + 0.3j, 0.2 + 0.6j]))
+    layer = DiagonalRNN(modes, 1, key=jax.random.key(0))
+    report = check_equivalence(layer, length=8, derivatives="plainest", strict=False)
+    broken = {law.name for law in report.laws if not law.holds}
+    assert "gradient" in broken
+    assert all("gradient" in name or "Hessian" in name for name in broken)
 
 
 class _Broken(AbstractSteppedLayer):
@@ -128,9 +146,9 @@ def test_the_report_is_a_table():
     ("call", "message"),
     [
         (lambda layer: layer(jnp.ones((5, 2))), r"xs has shape \(5, 2\), expected \(time, 3\)"),
-        (lambda layer: layer(jnp.ones(3)), "for a batch use jax.vmap"),
+        (lambda layer: as_inputs(layer, jnp.ones((2, 5, 3))), "for a batch use jax.vmap"),
         (lambda layer: layer(jnp.ones((5, 3)), method="asociative"), "did you mean 'associative'"),
-        (lambda layer: layer(jnp.ones((5, 3)) * 1j), "inputs are real"),
+        (lambda layer: as_inputs(layer, jnp.ones((5, 3), complex)), "inputs are real"),
         (lambda layer: check_equivalence(layer, length=2), "at least 3"),
     ],
 )

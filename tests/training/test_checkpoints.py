@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from remanence.errors import ModelFileError, RemanenceError
 from remanence.files import read_tensors, write_tensors
-from remanence.layers.contract import AbstractSteppedLayer, recurrent
+from remanence.layers.contract import RECURRENT, AbstractSteppedLayer
 from remanence.tasks.contract import AbstractTask, Example, Kind
 from remanence.training import loop
 from remanence.training.checkpoints import described
@@ -23,7 +23,7 @@ from remanence.training.optimisers import adamw_by_role
 class Memory(AbstractSteppedLayer):
     """h_t = a h_{t-1} + x_t, y_t = c h_t, with noise on the inputs where a key is given."""
 
-    decay: Array = recurrent()
+    decay: Array = eqx.field(metadata=RECURRENT)
     gain: Array
     inputs: int = eqx.field(static=True, default=1)
     outputs: int = eqx.field(static=True, default=1)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Array
 
 from remanence.errors import RemanenceError
-from remanence.layers.contract import AbstractSteppedLayer, recurrent
+from remanence.layers.contract import RECURRENT, AbstractSteppedLayer
 from remanence.tasks.contract import AbstractTask, Example, Kind
 from remanence.training.evaluation import evaluate_lengths
 from remanence.training.scores import error_share, sequence_error, sequence_loss
@@ -18,7 +18,7 @@ from remanence.training.scores import error_share, sequence_error, sequence_loss
 class Memory(AbstractSteppedLayer):
     """h_t = a h_{t-1} + x_t, y_t = c h_t for every channel."""
 
-    decay: Array = recurrent()
+    decay: Array = eqx.field(metadata=RECURRENT)
     gain: Array
     inputs: int = eqx.field(static=True, default=2)
     outputs: int = eqx.field(static=True, default=2)

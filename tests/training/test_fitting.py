@@ -9,7 +9,7 @@ import pytest
 from jaxtyping import Array
 
 from remanence.errors import NumericalError, RemanenceError
-from remanence.layers.contract import AbstractRecurrentLayer, AbstractSteppedLayer, recurrent
+from remanence.layers.contract import RECURRENT, AbstractRecurrentLayer, AbstractSteppedLayer
 from remanence.report import ConsoleProgress
 from remanence.tasks.contract import AbstractTask, Example, Kind
 from remanence.training.fitting import train
@@ -22,7 +22,7 @@ SGD = optax.sgd(0.01)
 class Memory(AbstractSteppedLayer):
     """h_t = a h_{t-1} + x_t, y_t = c h_t."""
 
-    decay: Array = recurrent()
+    decay: Array = eqx.field(metadata=RECURRENT)
     gain: Array
     inputs: int = eqx.field(static=True, default=1)
     outputs: int = eqx.field(static=True, default=1)

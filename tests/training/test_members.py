@@ -9,7 +9,7 @@ import pytest
 from jaxtyping import Array
 
 from remanence.errors import NumericalError, RemanenceError
-from remanence.layers.contract import AbstractSteppedLayer, recurrent
+from remanence.layers.contract import RECURRENT, AbstractSteppedLayer
 from remanence.tasks.contract import AbstractTask, Example, Kind
 from remanence.training.fitting import train
 from remanence.training.members import stack_models, train_members
@@ -21,7 +21,7 @@ RATES = [1e-3, 1e-2, 3e-2]
 class Memory(AbstractSteppedLayer):
     """h_t = a h_{t-1} + b x_t, y_t = c · h_t, which reads a size off its arrays."""
 
-    decay: Array = recurrent()
+    decay: Array = eqx.field(metadata=RECURRENT)
     b: Array
     c: Array
     mask: Array

@@ -11,14 +11,14 @@ import pytest
 from jaxtyping import Array
 
 from remanence.errors import RemanenceError
-from remanence.layers.contract import recurrent
+from remanence.layers.contract import RECURRENT
 from remanence.layers.lru import LRU
 from remanence.training.optimisers import adamw_by_role
 from remanence.training.roles import by_role, check_real, parameter_roles
 
 
 class Core(eqx.Module):
-    rates: Array = recurrent()
+    rates: Array = eqx.field(metadata=RECURRENT)
     gain: Array
     count: Array
     name: str = "core"
@@ -29,7 +29,7 @@ class Frozen(eqx.Module):
 
 
 class Whole(eqx.Module):
-    marked: Core = recurrent()
+    marked: Core = eqx.field(metadata=RECURRENT)
     plain: list[Core]
     named: dict[str, Frozen]
     activation: object = jax.nn.relu
@@ -46,7 +46,7 @@ def whole() -> Whole:
 class Two(eqx.Module):
     """One parameter of each role."""
 
-    slow: Array = recurrent()
+    slow: Array = eqx.field(metadata=RECURRENT)
     fast: Array
 
 

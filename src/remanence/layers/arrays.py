@@ -52,8 +52,7 @@ def normal(
     key: PRNGKeyArray, shape: tuple[int, ...], variance: float | int, dtype: np.dtype
 ) -> Float[Array, "..."]:
     """Independent normal numbers of the given variance."""
-    scale = np.asarray(np.sqrt(variance), dtype)
-    return scale * jax.random.normal(key, shape, dtype)
+    return jax.random.normal(key, shape, dtype) * float(np.sqrt(variance))
 
 
 def complex_normal(

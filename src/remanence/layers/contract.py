@@ -23,10 +23,6 @@ has the role "other" (`training.parameter_roles`).
 """
 
 
-def recurrent(**options: Any) -> Any:
-    return eqx.field(metadata=RECURRENT, **options)
-
-
 class AbstractRecurrentLayer(eqx.Module):
     """A causal map of sequences with an explicit state.
 

@@ -258,7 +258,7 @@ def _direction(rng: np.random.Generator, leaf: Array) -> np.ndarray:
     drawn = rng.standard_normal(leaf.shape)
     if np.issubdtype(leaf.dtype, np.complexfloating):
         drawn = drawn + 1j * rng.standard_normal(leaf.shape)
-    return (drawn / max(float(np.linalg.norm(drawn)), 1.0)).astype(leaf.dtype)
+    return np.asarray(drawn / max(float(np.linalg.norm(drawn)), 1.0), leaf.dtype)
 
 
 def _difference(got: PyTree, expected: PyTree) -> float:

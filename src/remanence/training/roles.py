@@ -18,7 +18,7 @@ DEFAULT_ROLE = "other"
 def parameter_roles(model: PyTree[Any]) -> PyTree[Any]:
     """The role of every parameter: a tree like `model` with a name for each floating array.
 
-    The role is the metadata entry "role" of a dataclass field (`recurrent()` writes it); what is
+    The role is the metadata entry "role" of a dataclass field (`layers.RECURRENT`); what is
     nested below a marked field has the role of the outermost marked field, and what is below
     none is "other". Leaves that are no floating arrays become None. It can be given to
     `optax.partition` as its labels.
