@@ -7,9 +7,9 @@ other programs disturb less than wall time. The backward pass gives the gradient
 sequences, once with the batch as the leading axis and once with time leading; PyTorch likewise
 (`batch_first`).
 
-The run starts itself again with `GLIBC_TUNABLES` set so that glibc keeps freed blocks: without,
-both libraries also measure the page faults of large fresh results. `--plain-malloc` leaves the
-allocator alone. Run it with `python benchmarks/gru.py`; about half a minute.
+`keep_freed_memory()` is called first: without it both libraries also measure the page faults of
+large fresh results. `--plain-malloc` leaves the allocator alone. Run it with
+`python benchmarks/gru.py`; about half a minute.
 """
 
 import os
@@ -17,14 +17,6 @@ import statistics
 import sys
 import time
 
-TUNABLES = (
-    "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.arena_max=1"
-)
-if "GLIBC_TUNABLES" not in os.environ and "--plain-malloc" not in sys.argv:
-    # glibc reads them when the process starts.
-    os.execve(
-        sys.executable, [sys.executable, *sys.argv], {**os.environ, "GLIBC_TUNABLES": TUNABLES}
-    )
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
@@ -32,7 +24,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from remanence.layers.gru import GRU
+from remanence.layers import GRU
+from remanence.recurrence import keep_freed_memory
 
 LENGTH, BATCH, INPUTS, STATE = 300, 32, 128, 128
 REPEATS = 25
@@ -84,6 +77,8 @@ def theirs(layer: GRU, xs: np.ndarray, batch_axis: int) -> dict:
 
 def main() -> None:
     """Check that both compute the same, then print the medians and their ratios."""
+    if "--plain-malloc" not in sys.argv:
+        keep_freed_memory()
     layer = GRU(INPUTS, STATE, key=jax.random.key(0))
     xs = np.random.default_rng(0).normal(size=(BATCH, LENGTH, INPUTS)).astype(np.float32)
     calls = {

@@ -12,9 +12,9 @@ Second table: one layer with one input and one output, 64 complex modes, 300 ste
 gradients for eigenvalues, B and C: by kernel and convolution, and through every state. Then the
 lengths where the transform overtakes the Toeplitz matrix.
 
-Each table is printed twice: with the C library as it is, and with `GLIBC_TUNABLES` that keep large
-blocks of memory (else every result is fresh memory and pays a page fault per 4 KiB). The variable
-is read when Python starts, so the program starts itself once for each. About 2 minutes:
+Each table is printed twice: after `keep_freed_memory()`, and with the C library as it is, where
+every large result is fresh memory and pays a page fault per 4 KiB. The setting cannot be undone,
+so the program starts itself once for each. About 2 minutes:
 
     python benchmarks/recurrence.py
 """
@@ -33,16 +33,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from remanence.recurrence.convolution import (
+from remanence.recurrence import (
+    METHODS,
     causal_convolution,
     depthwise_convolution,
+    keep_freed_memory,
+    linear_recurrence,
     modal_kernel,
 )
-from remanence.recurrence.linear import METHODS, linear_recurrence
 
-KEEP_MEMORY = (
-    "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.arena_max=1"
-)
 BATCH, WIDTH = 8, 256
 LENGTHS = [1024, 8192]
 REPEATS = 7
@@ -189,18 +188,16 @@ def crossover() -> None:
 def main() -> None:
     """Both settings, each in its own process."""
     if "--measure" in sys.argv:
+        if "--keep" in sys.argv:
+            keep_freed_memory()
         for length in LENGTHS:
             recurrence(length)
         layer()
         crossover()
         return
-    for name, tunables in (("kept", KEEP_MEMORY), ("as the C library gives it", "")):
-        print(f"\n== memory {name}: GLIBC_TUNABLES={tunables or '(unset)'}", flush=True)
-        subprocess.run(
-            [sys.executable, "-u", __file__, "--measure"],
-            env={**os.environ, "GLIBC_TUNABLES": tunables},
-            check=True,
-        )
+    for name, options in (("kept", ["--keep"]), ("as the C library gives it", [])):
+        print(f"\n== memory {name}", flush=True)
+        subprocess.run([sys.executable, "-u", __file__, "--measure", *options], check=True)
 
 
 if __name__ == "__main__":

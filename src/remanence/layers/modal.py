@@ -22,8 +22,11 @@ from remanence.recurrence import (
 )
 from remanence.systems import DiagonalStateSpace
 
-_KERNEL_PORTS = 0.25
-"""Inputs × outputs per mode up to which the kernel is faster than the states on a CPU."""
+_KERNEL_PORTS = 4
+"""Inputs × outputs for each mode up to which the kernel is faster than the states.
+
+Measured on a CPU with a batch of 32 (`benchmarks/engines.py`); the two are equal at about 12.
+"""
 
 
 class AbstractModalLayer(AbstractTimeInvariantLayer):

@@ -5,6 +5,7 @@ inputs to outputs without them. Diagonal systems and layers all step through her
 whatever makes this recurrence fast or exact makes every one of them so.
 """
 
+from remanence.recurrence.allocator import keep_freed_memory
 from remanence.recurrence.convolution import (
     CONVOLUTION_METHODS,
     causal_convolution,
@@ -22,6 +23,7 @@ __all__ = [
     "causal_convolution",
     "depthwise_convolution",
     "depthwise_modal_kernel",
+    "keep_freed_memory",
     "linear_recurrence",
     "modal_final_state",
     "modal_kernel",
