@@ -1,7 +1,7 @@
 # make demo   fit a year of hourly weather and print where the report is
 # make test   the whole test suite
 # make check  everything CI runs
-# make bench  steps per second, roofline share, ratio to PyTorch autograd
+# make bench  speed: full-batch descent, recurrences, engines, GRU, minibatch training (5 minutes)
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -35,6 +35,10 @@ check: test
 bench: env
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	$(BIN)/python benchmarks/descent.py
+	$(BIN)/python benchmarks/recurrence.py
+	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/gru.py
+	$(BIN)/python benchmarks/training.py
 
 clean:
 	rm -rf .venv .demo demo-report .jax-cache .hypothesis .pytest_cache .ruff_cache build

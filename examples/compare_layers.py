@@ -1,6 +1,6 @@
 """Which layer learns which task, and what becomes of it at 64 times the training length.
 
-    python examples/compare_layers.py compare-layers        # about 15 minutes on one core
+    python examples/compare_layers.py compare-layers        # about 20 minutes on one core
     python examples/compare_layers.py compare-layers --quick   # two tasks, one seed
 
 Six layers in the same network (two residual blocks of width 32) are trained on four tasks with
@@ -33,7 +33,7 @@ from remanence.systems import DiagonalStateSpace
 from remanence.tasks import Adding, Parity, SelectiveCopy, TeacherStudent
 from remanence.training import adamw_by_role, evaluate_lengths, stack_models, train_members
 
-WIDTH, DEPTH, STEPS, BATCH, RATE = 32, 2, 1000, 32, 3e-3
+WIDTH, DEPTH, STEPS, BATCH, RATE = 32, 2, 1500, 32, 3e-3
 LAYERS = {
     "LRU": lambda key: LRU(WIDTH, WIDTH, r_min=0.5, key=key),
     "S4D": lambda key: S4D(WIDTH, 32, key=key),

@@ -7,12 +7,22 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_example_runs(capsys):
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(compile(example, "README.md", "exec"), {})
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_example_of_systems_runs(capsys):
+    exec(compile(EXAMPLES[0], "README.md", "exec"), {})
     values, bound = capsys.readouterr().out.strip().rsplit("\n", 1)
     assert len(values.strip("[]").split()) == 4
     assert float(bound) > 0
+
+
+def test_the_example_of_layers_says_what_it_says(capsys):
+    exec(compile(EXAMPLES[1], "README.md", "exec"), {})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    errors = {int(row[0]): float(row[2]) for row in rows if len(row) == 5 and row[0].isdigit()}
+    assert errors[64] < 1e-3
+    assert errors[4096] > 1e-2
 
 
 def test_the_two_commands_exist():
