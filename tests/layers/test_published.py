@@ -228,7 +228,7 @@ def test_linear_rnn_blocks_do_not_mix(rng):
         (lambda: LRU(0, 4, key=KEY), "LRU: inputs is 0; it must be a whole number of at least 1"),
         (lambda: LRU(1, 4, r_min=0.9, r_max=0.5, key=KEY), "0 <= r_min < r_max <= 1"),
         (lambda: S5(1, 5, key=KEY), "give a multiple of 2"),
-        (lambda: S4D(1, 6, start="inw", key=KEY), "did you mean 'inv'"),
+        (lambda: S4D(1, 6, start="leg", key=KEY), "did you mean 'legs'"),
         (lambda: S4D(1, 5, key=KEY), "give an even number"),
         (lambda: S4D(1, 4, step_min=0.1, step_max=0.01, key=KEY), "0 < step_min <= step_max"),
         (lambda: StableSSM(1, 4, rate_map="bets", key=KEY), "did you mean 'best'"),
