@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands, and its commands are in the Makefile."""
+"""The Python of README and docs runs as it stands; the commands are in the Makefile."""
 
 import re
 from pathlib import Path
@@ -23,6 +23,17 @@ def test_the_example_of_layers_says_what_it_says(capsys):
     errors = {int(row[0]): float(row[2]) for row in rows if len(row) == 5 and row[0].isdigit()}
     assert errors[64] < 1e-3
     assert errors[4096] > 1e-2
+
+
+def test_the_tour_of_layers_runs(tmp_path, monkeypatch):
+    tour = (ROOT / "docs" / "layers.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    # The first block lists signatures; the others are one program.
+    for block in re.findall(r"```python\n(.*?)```", tour, re.DOTALL)[1:]:
+        exec(compile(block, "docs/layers.md", "exec"), names)
+    assert {path.name for path in tmp_path.iterdir()} == {"run.safetensors", "model.safetensors"}
+    assert type(names["again"]) is type(names["model"])
 
 
 def test_the_two_commands_exist():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import hypothesis.strategies as st
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from safetensors.numpy import save_file
 from remanence.errors import ModelFileError
 from remanence.files import save_system, write_tensors
 from remanence.files.layers import load_model, save_model
+from remanence.layers import DiagonalRNN, Polar
 from remanence.systems import StateSpace
 
 from .toy_layers import KNOWN, Damped, pile, refusal
@@ -196,3 +198,23 @@ def test_random_damage_is_refused_in_one_line_or_harmless(tmp_path, data):
         _, y = model.step(model.initial_state(), jnp.zeros(model.inputs))
         assert y.shape == (model.outputs,)
     assert "\n" not in refused
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"phase_map": "exponential"', '"phase_map": "cubic"', "phase_map"),
+        ('"b": 0.5', '"b": 0.0', "b"),
+    ],
+)
+def test_options_of_real_layers_are_checked(tmp_path, old, new, message):
+    modes = Polar(jnp.ones(2), jnp.ones(2), "best", "exponential")
+    path = tmp_path / "model.safetensors"
+    save_model(path, DiagonalRNN(modes, 1, key=jax.random.key(0)))
+    with safe_open(path, framework="numpy") as file:
+        text = file.metadata()["remanence"]
+        held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    assert old in text
+    save_file(held, path, metadata={"remanence": text.replace(old, new)})
+    with pytest.raises(ModelFileError, match=message):
+        load_model(path)

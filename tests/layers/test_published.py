@@ -240,3 +240,10 @@ def test_linear_rnn_blocks_do_not_mix(rng):
 def test_impossible_sizes_are_named(make, message):
     with pytest.raises(RemanenceError, match=message):
         make()
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 6])
+def test_linear_rnn_starts_at_its_radius(blocks):
+    layer = LinearRNN(1, 12, blocks=blocks, radius=0.95, key=KEY)
+    magnitudes = np.abs(np.linalg.eigvals(np.asarray(layer.A)))
+    np.testing.assert_allclose(magnitudes, 0.95, rtol=1e-12)

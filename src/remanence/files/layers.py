@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -242,6 +243,12 @@ class _Reader:
             object.__setattr__(made, field, part)
         if reason := misfit_of_fields(made):
             self.fail(f"{_quoted(_join(where, reason[0]))} of a {name} {reason[1]}")
+        # Plain dataclasses check their numbers here; modules build themselves in `__init__`.
+        if not issubclass(cls, eqx.Module) and hasattr(made, "__post_init__"):
+            try:
+                made.__post_init__()
+            except RemanenceError as error:
+                self.fail(f"{_quoted(where)}: {error}")
         return made
 
 

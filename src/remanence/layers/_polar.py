@@ -1,6 +1,6 @@
 """Eigenvalues by magnitude and phase."""
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import equinox as eqx
 import jax
@@ -24,7 +24,8 @@ from remanence.layers._parametrisation import (
 from remanence.layers.contract import RECURRENT
 from remanence.layers.eigenvalues import magnitude_map as magnitude_map_called
 
-_PHASE_MAPS = ("identity", "exponential")
+PhaseMap = Literal["identity", "exponential"]
+_PHASE_MAPS: tuple[PhaseMap, ...] = get_args(PhaseMap)
 
 
 class Polar(AbstractEigenvalues):
@@ -37,7 +38,7 @@ class Polar(AbstractEigenvalues):
     """
 
     magnitude_map: AbstractMagnitudeMap = eqx.field(static=True)
-    phase_map: str = eqx.field(static=True)
+    phase_map: PhaseMap = eqx.field(static=True)
     magnitude_parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
     phase_parameter: Float[Array, "*modes"] = eqx.field(metadata=RECURRENT)
 

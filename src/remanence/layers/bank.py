@@ -25,8 +25,9 @@ class AbstractModalBank(AbstractTimeInvariantLayer):
         h_t[c] = λ[c] ⊙ h_{t-1}[c] + γ[c] β[c] x_t[c],
         y_t[c] = w Re(C[c] · h_t[c]) + D[c] x_t[c]
 
-    The state is (channels, modes). Through the kernel a bank costs a convolution per channel and
-    holds no states.
+    The state is (channels, modes). Through the kernel a bank costs a convolution per channel; it
+    then holds no states of the batch, and one table of powers (time, channels, modes) where a
+    state is given or asked for.
     """
 
     eigenvalues: AbstractVar[AbstractEigenvalues]

@@ -1,5 +1,6 @@
 """Linear recurrences with a dense or block-diagonal recurrence matrix."""
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -33,8 +34,8 @@ class LinearRNN(AbstractTimeInvariantLayer):
     Args:
         inputs, state, outputs: sizes; `state` is the whole state, a multiple of `blocks`.
         blocks: how many independent blocks the recurrence matrix has.
-        radius: the spectral radius of a large random block at the start; entries are
-            N(0, radius²/size).
+        radius: the magnitude of every eigenvalue at the start: each block is `radius` times a
+            random orthogonal matrix.
 
     Source: Zucchet & Orvieto, NeurIPS 2024, section 4 (dense and "block diagonal" students).
 
@@ -65,9 +66,14 @@ class LinearRNN(AbstractTimeInvariantLayer):
             raise RemanenceError(
                 f"LinearRNN: a state of {state} cannot be cut into {blocks} equal blocks"
             )
+        if not 0 <= radius < math.inf:
+            raise RemanenceError(
+                f"LinearRNN: radius is {radius!r}; it must be finite and not negative"
+            )
         size, real = state // blocks, real_dtype(dtype)
         for_A, for_B, for_C, for_D = jax.random.split(key, 4)
-        self.A = normal(for_A, (blocks, size, size), radius**2 / size, real)
+        # Not Gaussian: small Gaussian blocks often start outside the unit circle.
+        self.A = radius * jax.random.orthogonal(for_A, size, (blocks,), real)
         self.B = normal(for_B, (blocks, size, inputs), 1 / inputs, real)
         self.C = normal(for_C, (outputs, blocks, size), 1 / state, real)
         self.D = initial_feedthrough(for_D, outputs, inputs, real) if direct else None

@@ -51,7 +51,7 @@ class GRU(AbstractRecurrentLayer):
     W_z: Float[Array, "state inputs"]
     W_n: Float[Array, "state inputs"]
     b_r: Float[Array, " state"]
-    b_z: Float[Array, " state"]
+    b_z: Float[Array, " state"] = eqx.field(metadata=RECURRENT)
     b_n: Float[Array, " state"]
     c_n: Float[Array, " state"]
     U_r: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)

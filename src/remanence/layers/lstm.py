@@ -43,8 +43,8 @@ class LSTM(AbstractSteppedLayer):
     W_f: Float[Array, "state inputs"]
     W_g: Float[Array, "state inputs"]
     W_o: Float[Array, "state inputs"]
-    b_i: Float[Array, " state"]
-    b_f: Float[Array, " state"]
+    b_i: Float[Array, " state"] = eqx.field(metadata=RECURRENT)
+    b_f: Float[Array, " state"] = eqx.field(metadata=RECURRENT)
     b_g: Float[Array, " state"]
     b_o: Float[Array, " state"]
     U_i: Float[Array, "state state"] = eqx.field(metadata=RECURRENT)

@@ -36,7 +36,7 @@ class RGLRU(AbstractTimeVaryingLayer):
 
     gates_r: Float[Array, "blocks size size"]
     gates_i: Float[Array, "blocks size size"]
-    bias_r: Float[Array, " width"]
+    bias_r: Float[Array, " width"] = eqx.field(metadata=RECURRENT)
     bias_i: Float[Array, " width"]
     decay: Float[Array, " width"] = eqx.field(metadata=RECURRENT)
 

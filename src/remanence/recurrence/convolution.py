@@ -43,7 +43,8 @@ def causal_convolution(
         method: "fft" multiplies real Fourier transforms, O(T log T), padded so that nothing
             wraps round; its rounding error is relative to the largest output, so that causality
             holds to rounding only, and a NaN spreads over all time. "toeplitz" multiplies by
-            the matrix `K_{t−s}`, O(T²) in time and memory, and is causal exactly. "auto" is
+            the matrix `K_{t−s}`, O(T²) in time and memory: causal exactly for finite inputs,
+            but zero times NaN is NaN. "auto" is
             "toeplitz" up to `TOEPLITZ_SINGLE` or `TOEPLITZ_SEVERAL` steps.
 
     Raises:
