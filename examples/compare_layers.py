@@ -14,7 +14,6 @@ import csv
 import time
 from pathlib import Path
 
-import equinox as eqx
 import jax
 import numpy as np
 
@@ -115,6 +114,8 @@ def compare(task_name: str, layer_name: str, seeds: int) -> list[dict]:
         ]
     errors = by_length(rows)
     cells = " ".join(f"{np.median(errors[n]):9.3g}" for n in sorted(errors))
+    # Every length is a program of its own, and the kernel limits what one process may hold.
+    jax.clear_caches()
     print(f"{layer_name:10} {each:7.1f} ms/step   median error by length: {cells}", flush=True)
     return rows
 
@@ -172,7 +173,6 @@ def main() -> None:
     figure = length_evaluation_figure([curves(task, rows) for task in drawn], spread_label=label)
     for kind in ("svg", "png"):
         figure.savefig(arguments.out / f"lengths.{kind}")
-    eqx.clear_caches()
     print(f"\n{arguments.out / 'lengths.png'}")
 
 

@@ -10,13 +10,17 @@ from remanence.theory.sensitivities import (
     magnitude_sensitivity,
     normalised_power,
     phase_sensitivity,
+    require_normalisation,
 )
 
 MEASURED = [1.3, 0.7, -0.2, 0.15, 0.05]
 INPUTS = {
     "white": (WhiteInput(), lambda lag: 1.0 * (lag == 0)),
     "exponential": (ExponentialInput(0.8, 2.0), lambda lag: 2.0 * 0.8**lag),
-    "measured": (EmpiricalInput(MEASURED), lambda lag: np.append(MEASURED, 0.0)[np.minimum(lag, 5)]),
+    "measured": (
+        EmpiricalInput(MEASURED),
+        lambda lag: np.append(MEASURED, 0.0)[np.minimum(lag, 5)],
+    ),
 }
 SCALES = {
     "none": lambda nu: 1 + 0 * nu,
@@ -90,5 +94,4 @@ def test_the_exponential_map_tends_to_a_quarter():
 
 def test_unknown_normalisations_are_refused():
     with pytest.raises(RemanenceError, match="did you mean 'one minus'"):
-        # The checked annotation is about this very mistake.
-        magnitude_sensitivity.__wrapped__(0.5, WhiteInput(), normalisation="one_minus")
+        require_normalisation("one_minus")

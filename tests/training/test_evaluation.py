@@ -1,5 +1,8 @@
 """Losses and errors against plain loops, and the error at lengths against brute force."""
 
+import inspect
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -222,15 +225,22 @@ def test_the_protocol_says_everything_that_was_done():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"sequences": 0}, "sequences must be at least 1, got 0"),
-        ({"lengths": []}, "no lengths are given"),
-        ({"lengths": [3, 0]}, "every length must be at least 1, got 0"),
+        ({"sequences": 0}, "sequences must be a whole number of at least 1, got 0"),
+        ({"lengths": []}, "lengths is empty; give at least one"),
+        ({"lengths": [3, 0]}, "every length must be a whole number of at least 1, got 0"),
+        ({"lengths": [8.5]}, "every length must be a whole number of at least 1, got 8.5"),
+        ({"factors": [0.5]}, "every factor must be a whole number of at least 1, got 0.5"),
+        ({"sequences": 1.5}, "sequences must be a whole number of at least 1, got 1.5"),
+        ({"training_length": math.nan}, "training_length must be a whole number .* got nan"),
+        ({"split": "dev"}, "split 'dev' is none of train, test"),
+        ({"key": 0}, "key is 0; give jax.random.key"),
         ({"lengths": [2000]}, "Sum: no sequence of 2000 steps"),
     ],
 )
 def test_what_cannot_be_evaluated_is_named(changed, said):
     with pytest.raises(RemanenceError, match=said):
-        evaluate_lengths(
+        # Without the type checks that the tests add.
+        inspect.unwrap(evaluate_lengths)(
             model(), Sum(), **{"training_length": 4, "key": jax.random.key(0), **changed}
         )
 

@@ -1,5 +1,7 @@
 """Minibatch training against gradient descent by hand, and what it does when things go wrong."""
 
+import inspect
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -253,14 +255,20 @@ def test_progress_rises_to_the_end_and_the_console_can_show_it(capsys):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"steps": 0}, "train: steps must be at least 1, got 0"),
-        ({"batch": 0}, "train: batch must be at least 1"),
+        ({"steps": 0}, "train: steps must be a whole number of at least 1, got 0"),
+        ({"batch": 0}, "train: batch must be a whole number of at least 1"),
         ({"lengths": []}, "train: lengths is empty"),
-        ({"lengths": [3, 0]}, "train: every length must be at least 1, got 0"),
-        ({"clip": 0.0}, "train: clip must be positive, got 0.0; None clips nothing"),
+        ({"lengths": [3, 0]}, "train: every length must be a whole number of at least 1, got 0"),
+        (
+            {"clip": 0.0},
+            "train: clip must be a finite number above 0, got 0.0; None clips",
+        ),
         ({"evaluate_every": "logg"}, "'logg' is none of log, end; did you mean 'log'"),
-        ({"evaluate_every": 0}, "evaluate_every must be at least 1"),
-        ({"test_sequences": 0}, "test_sequences must be at least 1"),
+        (
+            {"evaluate_every": 0},
+            "evaluate_every must be a whole number of at least 1, .* got 0",
+        ),
+        ({"test_sequences": 0}, "test_sequences must be a whole number of at least 1"),
         ({"method": "fast"}, "Memory: method 'fast' is none of auto, sequential"),
     ],
 )
@@ -268,6 +276,47 @@ def test_settings_out_of_range_are_named(changed, said):
     given = {"steps": 3, "batch": 2, "lengths": 3, "key": jax.random.key(0), "optimiser": SGD}
     with pytest.raises(RemanenceError, match=said):
         train(memory(), Sums(), **{**given, **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"steps": 2.5}, "steps must be a whole number of at least 1, got 2.5"),
+        ({"steps": "2"}, "steps must be a whole number of at least 1, got '2'"),
+        ({"steps": True}, "steps must be a whole number of at least 1, got True"),
+        ({"batch": 2.5}, "batch must be a whole number of at least 1, got 2.5"),
+        ({"lengths": [8.7]}, "every length must be a whole number of at least 1, got 8.7"),
+        ({"lengths": 8.0}, "lengths must be a whole number of at least 1 or several of them, got"),
+        ({"lengths": "8"}, "lengths must be a whole number of at least 1 or several of them, got"),
+        ({"clip": "a"}, "clip must be a finite number above 0, got 'a'; None clips"),
+        ({"clip": float("nan")}, "clip must be a finite number above 0, got nan"),
+        ({"evaluate_every": None}, "evaluate_every must be a whole number .* got None"),
+        ({"evaluate_every": 2.5}, "evaluate_every must be a whole number .* got 2.5"),
+        ({"method": 3}, 'method must be "auto" or an engine'),
+        ({"key": 0}, r"key is 0; give jax.random.key\(0\)"),
+        ({"key": jax.random.split(jax.random.key(0))}, r"key is an array key<fry>\[2\]; give"),
+        ({"optimiser": "adam"}, r"optimiser is 'adam'; give an Optax transform such as optax"),
+        ({"optimiser": optax.adam}, "optimiser is the function adam; give an Optax transform"),
+        ({"task": "delay"}, "task is 'delay'; give a task, an instance of AbstractTask"),
+        ({"task": Sums}, "task is the class Sums; give a task"),
+        ({"model": 3}, "model is 3; give a layer or stack, an instance of AbstractRecurrentLayer"),
+        ({"checkpoint_seconds": "a"}, "checkpoint_seconds must be a finite number of at least 0"),
+    ],
+)
+def test_settings_of_another_kind_are_named(changed, said):
+    given = {"steps": 3, "batch": 2, "lengths": 3, "key": jax.random.key(0), "optimiser": SGD}
+    given |= {"model": memory(), "task": Sums(), **changed}
+    # Without the type checks that the tests add.
+    with pytest.raises(RemanenceError, match=f"^train: {said}") as caught:
+        inspect.unwrap(train)(given.pop("model"), given.pop("task"), **given)
+    assert "\n" not in str(caught.value)
+
+
+def test_lengths_may_be_numbers_of_numpy():
+    given = {"steps": 3, "batch": 2, "key": jax.random.key(0), "optimiser": SGD}
+    one = train(memory(), Sums(), lengths=np.int64(3), **given)
+    other = train(memory(), Sums(), lengths=[np.int32(3)], **given)
+    np.testing.assert_array_equal(one.training_losses, other.training_losses)
 
 
 def test_models_that_cannot_be_trained_are_named():

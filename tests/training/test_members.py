@@ -1,5 +1,7 @@
 """A member of an ensemble is what it would be alone."""
 
+import inspect
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -165,5 +167,9 @@ def test_numbers_of_members_that_differ_are_named():
         train_members(models(), Sums(), **given(learning_rates=[0.1]))
     with pytest.raises(RemanenceError, match="no common leading axis of members; make them with"):
         train_members(eqx.tree_at(lambda m: m.b, models(), jnp.ones(2)), Sums(), **given())
+    with pytest.raises(RemanenceError, match="learning_rates must be finite numbers, got"):
+        train_members(models(), Sums(), **given(learning_rates=[0.1, np.nan, 0.1]))
+    with pytest.raises(RemanenceError, match="keys is 0; give one key for each member"):
+        inspect.unwrap(train_members)(models(), Sums(), **given(keys=0))
     with pytest.raises(RemanenceError, match="'vmapp' is none of map, vmap; did you mean 'vmap'"):
         train_members(models(), Sums(), **given(members_by="vmapp"))

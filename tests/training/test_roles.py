@@ -162,9 +162,20 @@ def test_adamw_by_role_refuses_roles_it_does_not_know():
         adamw_by_role(0.1).init(eqx.filter(whole(), eqx.is_inexact_array))
 
 
-def test_adamw_by_role_refuses_negative_numbers():
-    with pytest.raises(RemanenceError, match="weight_decay must not be negative, got -1"):
-        adamw_by_role(0.1, weight_decay=-1)
+@pytest.mark.parametrize(
+    ("rate", "changed", "said"),
+    [
+        (-1.0, {}, "learning_rate must be a finite number of at least 0, got -1.0"),
+        (float("nan"), {}, "learning_rate must be a finite number of at least 0, got nan"),
+        (0.1, {"weight_decay": -1}, "weight_decay must be a finite number of at least 0, got -1"),
+        (0.1, {"recurrent_factor": float("inf")}, "recurrent_factor must be a finite number"),
+        (0.1, {"clip": 0}, "clip must be a finite number above 0, got 0; None clips nothing"),
+        (0.1, {"second_decay": 1.0}, "second_decay must be below 1, got 1.0"),
+    ],
+)
+def test_adamw_by_role_refuses_numbers_out_of_range(rate, changed, said):
+    with pytest.raises(RemanenceError, match=f"^adamw_by_role: {said}"):
+        adamw_by_role(rate, **changed)
 
 
 def test_complex_parameters_are_refused_by_name():

@@ -38,14 +38,23 @@ def real_dtype(dtype: Any = None) -> np.dtype:
     """`dtype` if given, else JAX's default float.
 
     Raises:
-        RemanenceError: if it is not a real floating type.
+        RemanenceError: if it is neither float32 nor float64, or float64 while JAX has none.
     """
     if dtype is None:
         return jnp.zeros(()).dtype
-    dtype = jnp.dtype(dtype)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise RemanenceError(f"dtype {dtype} is not a real floating type; give float32 or float64")
-    return dtype
+    try:
+        found = jnp.dtype(dtype)
+    except TypeError:
+        raise RemanenceError(f"dtype {dtype!r} is unknown; give float32 or float64") from None
+    if not jnp.issubdtype(found, jnp.floating):
+        raise RemanenceError(f"dtype {found} is not a real floating type; give float32 or float64")
+    if found not in (np.float32, np.float64):
+        raise RemanenceError(f"dtype {found} is too coarse for layers; give float32 or float64")
+    if jax.dtypes.canonicalize_dtype(found) != found:
+        raise RemanenceError(
+            'dtype float64 needs jax.config.update("jax_enable_x64", True) at the start'
+        )
+    return found
 
 
 def normal(

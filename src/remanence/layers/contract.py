@@ -34,7 +34,15 @@ class AbstractRecurrentLayer(eqx.Module):
     `state` is the state before the first input, zero or learned if not given. Splitting a
     sequence anywhere and carrying the state gives the same outputs; `method` chooses an engine
     among `methods` and changes nothing but speed. Batches are `jax.vmap`. Inputs are cast to the
-    layer's own floating type. `check_equivalence(layer)` holds a layer to all of this.
+    layer's own floating type, states to the types of `initial_state()`.
+
+    The methods "sequential" and "associative" are causal exactly. "fft", and "auto" where it
+    chooses the kernel, is causal to rounding relative to the largest input of the whole
+    sequence: a late 1e8 or NaN reaches earlier outputs.
+
+    `check_equivalence(layer)` holds a layer to all of this. Layers that stop a gradient on
+    purpose (`ScaledExponential`, `SquareRoot(differentiated=False)`) break its laws of
+    derivatives by design.
     """
 
     @property
@@ -113,6 +121,7 @@ class AbstractSteppedLayer(AbstractRecurrentLayer):
         self, state: State, x: Float[Array, " inputs"]
     ) -> tuple[State, Float[Array, " outputs"]]:
         xs = as_inputs(self, jnp.asarray(x)[None])
+        state = as_state(self, state)
         state = self.advance(state, jax.tree.map(lambda leaf: leaf[0], self.drive(xs)))
         return state, self.readout(jax.tree.map(lambda leaf: leaf[None], state), xs)[0]
 
@@ -135,18 +144,17 @@ class AbstractSteppedLayer(AbstractRecurrentLayer):
             state = self.advance(state, drive)
             return state, state
 
-        start = self.initial_state() if state is None else state
-        return jax.lax.scan(body, start, self.drive(xs))
+        return jax.lax.scan(body, as_state(self, state), self.drive(xs))
 
 
 def as_inputs(layer: AbstractRecurrentLayer, xs: Any) -> Float[Array, "time inputs"]:
     """`xs` in the layer's floating type.
 
     Raises:
-        RemanenceError: if `xs` is not `(time, inputs)`.
+        RemanenceError: if `xs` is not a real array `(time, inputs)`.
     """
-    xs = jnp.asarray(xs)
     name = type(layer).__name__
+    xs = _as_array(xs, f"{name}: xs")
     if xs.ndim != 2 or xs.shape[1] != layer.inputs:
         raise RemanenceError(
             f"{name}: xs has shape {xs.shape}, expected (time, {layer.inputs}); "
@@ -155,6 +163,62 @@ def as_inputs(layer: AbstractRecurrentLayer, xs: Any) -> Float[Array, "time inpu
     if jnp.issubdtype(xs.dtype, jnp.complexfloating):
         raise RemanenceError(f"{name}: xs is complex; inputs are real")
     return xs.astype(floating_type(layer))
+
+
+def as_state(layer: AbstractRecurrentLayer, state: Any) -> State:
+    """`state` in the layer's own types; `initial_state()` for None.
+
+    Raises:
+        RemanenceError: if it has not the structure and the shapes of `initial_state()`, or an
+            entry is of a wider kind than there: complex where it is real, real where it counts.
+    """
+    if state is None:
+        return layer.initial_state()
+    name = type(layer).__name__
+    own = jax.eval_shape(layer.initial_state)
+    expected, structure = jax.tree_util.tree_flatten_with_path(own)
+    leaves, given = jax.tree.flatten(state)
+    if given != structure:
+        parts = f", a tuple of {len(own)} parts" if isinstance(own, tuple) else ""
+        raise RemanenceError(
+            f"{name}: the state is {written(given)}, expected {written(structure)}{parts}, "
+            "each * an array, as initial_state() gives it"
+        )
+    cast = []
+    for leaf, (path, due) in zip(leaves, expected, strict=True):
+        where = f"{name}: state{jax.tree_util.keystr(path)}"
+        leaf = _as_array(leaf, where)
+        if leaf.shape != due.shape:
+            batched = leaf.shape[1:] == due.shape and leaf.ndim
+            raise RemanenceError(
+                f"{where} has shape {leaf.shape}, expected {due.shape}, as initial_state() "
+                f"gives it{'; for a batch use jax.vmap' if batched else ''}"
+            )
+        if kind_of(leaf.dtype) > kind_of(due.dtype) or (
+            not kind_of(due.dtype) and leaf.dtype != due.dtype
+        ):
+            raise RemanenceError(f"{where} is {leaf.dtype}, expected {due.dtype}")
+        cast.append(leaf if leaf.dtype == due.dtype else leaf.astype(due.dtype))
+    return jax.tree.unflatten(structure, cast)
+
+
+def kind_of(dtype: Any) -> int:
+    """1 for bool, 2 for whole numbers, 3 for real ones, 4 for complex; 0 for others, as keys."""
+    kinds = (np.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
+    return next((n for n, kind in enumerate(kinds, 1) if jnp.issubdtype(dtype, kind)), 0)
+
+
+def _as_array(value: Any, where: str) -> Array:
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError):
+        found = repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
+        raise RemanenceError(f"{where} is {found}, expected an array of numbers") from None
+
+
+def written(structure: Any) -> str:
+    """A tree's structure with * for each array: `(*, *)` for a pair."""
+    return str(structure).removeprefix("PyTreeDef(").removesuffix(")")
 
 
 def floating_type(module: Any) -> jnp.dtype:

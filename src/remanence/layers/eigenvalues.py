@@ -67,11 +67,16 @@ def eigenvalue_map(
         options: the map's own numbers, such as `a` and `b` of "best".
 
     Raises:
-        RemanenceError: for an unknown name or option.
+        RemanenceError: for an unknown domain, name or option.
 
         >>> eigenvalue_map("rate", "best", b=0.1)
         BestRate(a=1.0, b=0.1)
     """
+    if domain not in EIGENVALUE_MAPS:
+        raise RemanenceError(
+            f"eigenvalue_map: domain {domain!r} is none of {', '.join(EIGENVALUE_MAPS)}"
+            f"{nearest_name(str(domain), EIGENVALUE_MAPS)}"
+        )
     maps = EIGENVALUE_MAPS[domain]
     if name not in maps:
         raise RemanenceError(

@@ -11,7 +11,9 @@ from remanence.layers.arrays import real_dtype, require_sizes
 from remanence.layers.contract import (
     RECURRENT,
     AbstractRecurrentLayer,
+    State,
     as_inputs,
+    as_state,
     check_method,
 )
 from remanence.layers.gru_states import Drive, Weights, gru_states, gru_step
@@ -96,32 +98,34 @@ class GRU(AbstractRecurrentLayer):
         return jnp.zeros_like(self.b_r)
 
     def step(
-        self, state: Float[Array, " state"], x: Float[Array, " inputs"]
+        self, state: State, x: Float[Array, " inputs"]
     ) -> tuple[Float[Array, " state"], Float[Array, " state"]]:
         r, z, n = self._drive(as_inputs(self, jnp.asarray(x)[None]))
-        state = gru_step(self._weights(), (r[0], z[0], n[0]), state)
+        state = gru_step(self._weights(), (r[0], z[0], n[0]), as_state(self, state))
         return state, state
 
     def __call__(
         self,
         xs: Float[Array, "time inputs"],
-        state: Float[Array, " state"] | None = None,
+        state: State | None = None,
         *,
         method: str = "auto",
     ) -> tuple[Float[Array, "time state"], Float[Array, " state"]]:
-        start = self.initial_state() if state is None else state
-        states = self.states(xs, start, method=method)
+        start = as_state(self, state)
+        states = self._run(xs, start, method)
         return states, states[-1] if states.shape[0] else start
 
     def states(
         self,
         xs: Float[Array, "time inputs"],
-        state: Float[Array, " state"] | None = None,
+        state: State | None = None,
         *,
         method: str = "auto",
     ) -> Float[Array, "time state"]:
+        return self._run(xs, as_state(self, state), method)
+
+    def _run(self, xs: Array, start: Array, method: str) -> Float[Array, "time state"]:
         check_method(self, method)
-        start = self.initial_state() if state is None else state
         return gru_states(self._weights(), self._drive(as_inputs(self, xs)), start)
 
     def _weights(self) -> Weights:

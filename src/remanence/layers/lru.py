@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from remanence.errors import RemanenceError
 from remanence.layers.arrays import (
     SplitComplex,
     complex_normal,
@@ -41,6 +42,10 @@ class DiagonalRNN(AbstractModalLayer):
         normalisation: the input normalisation `γ`; none if not given.
         direct: whether there is a direct term `D`.
 
+    Raises:
+        RemanenceError: for eigenvalues that are no parametrisation of one vector, a
+            normalisation that does not fit them, or a size below 1.
+
     `B` starts with variance 1/(2 inputs) and `C` with 1/modes in each part (1/inputs and 1/modes
     for real modes).
 
@@ -68,12 +73,22 @@ class DiagonalRNN(AbstractModalLayer):
         key: PRNGKeyArray,
     ):
         outputs = inputs if outputs is None else outputs
+        if not isinstance(eigenvalues, AbstractEigenvalues):
+            raise RemanenceError(
+                f"DiagonalRNN: eigenvalues is a {type(eigenvalues).__name__}, not a "
+                "parametrisation; give Polar.from_eigenvalues(…) or RealEigenvalues.from_…"
+            )
+        if len(eigenvalues.shape) != 1:
+            raise RemanenceError(
+                f"DiagonalRNN: the eigenvalues have shape {eigenvalues.shape}, expected (modes,)"
+            )
         (modes,) = eigenvalues.shape
         require_sizes("DiagonalRNN", inputs=inputs, outputs=outputs, modes=modes)
         real = jax.eval_shape(eigenvalues.log_magnitude).dtype
+        normalisation = _fitting(normalisation, eigenvalues, "DiagonalRNN")
         for_B, for_C, for_D = jax.random.split(key, 3)
         self.eigenvalues = eigenvalues
-        self.normalisation = NoNormalisation() if normalisation is None else normalisation
+        self.normalisation = normalisation
         if eigenvalues.is_complex:
             self.B = complex_normal(for_B, (modes, inputs), 1 / (2 * inputs), real)
             self.C = complex_normal(for_C, (outputs, modes), 1 / modes, real)
@@ -135,8 +150,32 @@ class LRU(AbstractModalLayer):
         )
         if normalisation is None:
             normalisation = LearnedSquareRoot.from_eigenvalues(self.eigenvalues)
-        self.normalisation = normalisation
+        self.normalisation = _fitting(normalisation, self.eigenvalues, "LRU")
         self.B = complex_normal(for_B, (state, inputs), 1 / (2 * inputs), real)
         self.C = complex_normal(for_C, (outputs, state), 1 / state, real)
         self.D = initial_feedthrough(for_D, outputs, inputs, real)
         self.output_weight = 1.0
+
+
+def _fitting(
+    normalisation: Any, eigenvalues: AbstractEigenvalues, layer: str
+) -> AbstractNormalisation:
+    """The normalisation, none for None; raises unless it gives one factor for each mode."""
+    if normalisation is None:
+        return NoNormalisation()
+    if not isinstance(normalisation, AbstractNormalisation):
+        raise RemanenceError(
+            f"{layer}: normalisation is {normalisation!r}, not a normalisation; give "
+            "SquareRoot() or another of remanence.layers"
+        )
+    try:
+        shape = jax.eval_shape(lambda: normalisation(eigenvalues)).shape
+    except (TypeError, ValueError):
+        shape = None
+    if shape != eigenvalues.shape:
+        raise RemanenceError(
+            f"{layer}: the {type(normalisation).__name__} does not fit {eigenvalues.shape[0]} "
+            f"modes{'' if shape is None else f': it gives shape {shape}'}; "
+            "make it from the same eigenvalues"
+        )
+    return normalisation

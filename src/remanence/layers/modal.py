@@ -1,5 +1,7 @@
 """Diagonal linear layers with any number of inputs and outputs: the LRU, S5 and their kin."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -147,9 +149,14 @@ def ring(
 
     Source: Orvieto et al., ICML 2023, Lemma 3.2: `|λ|² = u (r_max² − r_min²) + r_min²`.
     """
+    # NaN fails every comparison, and infinity the last one of each.
     if not 0 <= r_min < r_max <= 1:
         raise RemanenceError(
             f"the ring needs 0 <= r_min < r_max <= 1, got r_min = {r_min:g}, r_max = {r_max:g}"
+        )
+    if not 0 < max_phase < math.inf:
+        raise RemanenceError(
+            f"the ring needs a max_phase that is positive and finite, got {max_phase:g}"
         )
     for_radius, for_phase = jax.random.split(key)
     # Uniform on (0, 1), both ends left out: every logarithm below is finite.

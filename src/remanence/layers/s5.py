@@ -163,9 +163,9 @@ def log_uniform_steps(
     dtype: np.dtype,
 ) -> Float[Array, "..."]:
     """`log Δ`, uniform between `log step_min` and `log step_max`."""
-    if not 0 < step_min <= step_max:
+    if not 0 < step_min <= step_max < math.inf:
         raise RemanenceError(
-            f"steps need 0 < step_min <= step_max, got {step_min:g} and {step_max:g}"
+            f"steps need 0 < step_min <= step_max, both finite, got {step_min:g} and {step_max:g}"
         )
     return jax.random.uniform(key, shape, dtype, math.log(step_min), math.log(step_max))
 

@@ -1,7 +1,7 @@
 """Recurrent layers one upon the other, between a linear encoder and a linear decoder."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, cast, get_args
 
 import equinox as eqx
 import jax
@@ -15,11 +15,13 @@ from remanence.layers.contract import (
     AbstractRecurrentLayer,
     State,
     as_inputs,
+    as_state,
     check_method,
     floating_type,
 )
 
-POOLINGS = ("none", "mean")
+Pooling = Literal["none", "mean"]
+POOLINGS = get_args(Pooling)
 
 
 class SequenceModel(AbstractRecurrentLayer):
@@ -59,7 +61,7 @@ class SequenceModel(AbstractRecurrentLayer):
     encoder: eqx.nn.Linear
     layers: tuple[AbstractRecurrentLayer, ...]
     decoder: eqx.nn.Linear
-    pooling: str = eqx.field(static=True)
+    pooling: Pooling = eqx.field(static=True)
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class SequenceModel(AbstractRecurrentLayer):
         dtype = _common_type(self.layers, width)
         self.encoder = eqx.nn.Linear(inputs, width, dtype=dtype, key=for_encoder)
         self.decoder = eqx.nn.Linear(width, outputs, dtype=dtype, key=for_decoder)
-        self.pooling = pooling
+        self.pooling = cast(Pooling, pooling)
 
     @property
     def inputs(self) -> int:
@@ -112,7 +114,7 @@ class SequenceModel(AbstractRecurrentLayer):
     ) -> tuple[State, Float[Array, " outputs"]]:
         v = self.encoder(as_inputs(self, jnp.asarray(x)[None])[0])
         states = []
-        for layer, own in zip(self.layers, self._start(state), strict=False):
+        for layer, own in zip(self.layers, as_state(self, state), strict=False):
             own, v = layer.step(own, v)
             states.append(own)
         if self.pooling == "mean":
@@ -135,7 +137,7 @@ class SequenceModel(AbstractRecurrentLayer):
             [None] * len(self.layers) if key is None else jax.random.split(key, len(self.layers))
         )
         vs = jax.vmap(self.encoder)(as_inputs(self, xs))
-        before = self._start(state)
+        before = as_state(self, state)
         finals = []
         for layer, own, layer_key in zip(self.layers, before, keys, strict=False):
             vs, final = run_layer(layer, vs, own, method=method, key=layer_key)
@@ -151,7 +153,7 @@ class SequenceModel(AbstractRecurrentLayer):
     ) -> State:
         check_method(self, method)
         vs = jax.vmap(self.encoder)(as_inputs(self, xs))
-        before = self._start(state)
+        before = as_state(self, state)
         states = []
         for layer, own in zip(self.layers, before, strict=False):
             states.append(layer.states(vs, own, method=method))
@@ -159,17 +161,6 @@ class SequenceModel(AbstractRecurrentLayer):
         if self.pooling == "mean":
             states.append(_running(vs, *before[-1]))
         return tuple(states)
-
-    def _start(self, state: State | None) -> State:
-        if state is None:
-            return self.initial_state()
-        expected = len(self.layers) + (self.pooling == "mean")
-        if not isinstance(state, tuple | list) or len(state) != expected:
-            raise RemanenceError(
-                f"SequenceModel: the state must be a tuple of {expected} parts, as "
-                "initial_state() gives it: one per layer, and the running mean's if it pools"
-            )
-        return state
 
 
 def _running(vs: Array, total: Array, count: Array) -> tuple[Array, Array]:
@@ -193,6 +184,11 @@ def _made(layers: Any, depth: int | None, key: PRNGKeyArray) -> tuple[Any, ...]:
             raise RemanenceError("SequenceModel: layers is a function; say how many with depth=")
         require_sizes("SequenceModel", depth=depth)
         return tuple(layers(one) for one in jax.random.split(key, depth))
+    if not isinstance(layers, Iterable):
+        raise RemanenceError(
+            f"SequenceModel: layers is {layers!r}; give a list of layers, or a function that "
+            "makes one from a key and depth="
+        )
     made = tuple(layers)
     if not made:
         raise RemanenceError("SequenceModel: layers is empty; give at least one layer")

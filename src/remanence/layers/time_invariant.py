@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from remanence.layers.contract import AbstractLinearLayer, State, as_inputs, check_method
+from remanence.layers.contract import AbstractLinearLayer, State, as_inputs, as_state, check_method
 from remanence.recurrence import CONVOLUTION_METHODS
 
 
@@ -17,6 +17,10 @@ class AbstractTimeInvariantLayer(AbstractLinearLayer):
     `length × inputs × outputs × state` once for a whole batch, and then a convolution of the
     inputs; the states cost `length × state` for every sequence. `method="auto"` asks
     `prefers_kernel`. `states` has to walk through the states whatever the method.
+
+    "sequential" and "associative" are causal exactly. "fft", and "auto" where it chooses the
+    kernel, is causal to rounding relative to the largest input of the whole sequence: a late 1e8
+    or NaN reaches earlier outputs.
     """
 
     @property
@@ -60,7 +64,7 @@ class AbstractTimeInvariantLayer(AbstractLinearLayer):
         self, state: State, x: Float[Array, " inputs"]
     ) -> tuple[State, Float[Array, " outputs"]]:
         xs = as_inputs(self, jnp.asarray(x)[None])
-        states = self.run(xs, state, "sequential")
+        states = self.run(xs, as_state(self, state), "sequential")
         return _last(states), (self.read(states) + self.direct(xs))[0]
 
     def __call__(
@@ -68,16 +72,16 @@ class AbstractTimeInvariantLayer(AbstractLinearLayer):
     ) -> tuple[Float[Array, "time outputs"], State]:
         check_method(self, method)
         xs = as_inputs(self, xs)
+        start = as_state(self, state)
         length = xs.shape[0]
         by_kernel = method in CONVOLUTION_METHODS or (
             method == "auto" and self.prefers_kernel(length)
         )
         if by_kernel and length:
             ys = self.convolve(xs, method) + self.direct(xs)
-            if state is not None:
-                ys = ys + self.echo(state, length)
-            return ys, self.carry(xs, state)
-        start = self.initial_state() if state is None else state
+            if state is None:
+                return ys, self.carry(xs, None)
+            return ys + self.echo(start, length), self.carry(xs, start)
         states = self.run(xs, start, "auto" if by_kernel else method)
         return self.read(states) + self.direct(xs), _last(states) if length else start
 
@@ -85,8 +89,7 @@ class AbstractTimeInvariantLayer(AbstractLinearLayer):
         self, xs: Float[Array, "time inputs"], state: State | None = None, *, method: str = "auto"
     ) -> State:
         check_method(self, method)
-        start = self.initial_state() if state is None else state
-        return self.run(as_inputs(self, xs), start, _walking(method))
+        return self.run(as_inputs(self, xs), as_state(self, state), _walking(method))
 
 
 def _walking(method: str) -> str:

@@ -5,7 +5,13 @@ from abc import abstractmethod
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from remanence.layers.contract import AbstractRecurrentLayer, State, as_inputs, check_method
+from remanence.layers.contract import (
+    AbstractRecurrentLayer,
+    State,
+    as_inputs,
+    as_state,
+    check_method,
+)
 from remanence.recurrence import METHODS, linear_recurrence
 
 
@@ -34,22 +40,21 @@ class AbstractTimeVaryingLayer(AbstractRecurrentLayer):
     ) -> tuple[State, Float[Array, " outputs"]]:
         xs = as_inputs(self, jnp.asarray(x)[None])
         a, b = self.terms(xs)
-        states = a * state[None] + b
+        states = a * as_state(self, state)[None] + b
         return states[0], self.readout(states, xs)[0]
 
     def __call__(
         self, xs: Float[Array, "time inputs"], state: State | None = None, *, method: str = "auto"
     ) -> tuple[Float[Array, "time outputs"], State]:
         xs = as_inputs(self, xs)
-        start = self.initial_state() if state is None else state
+        start = as_state(self, state)
         states = self._run(xs, start, method)
         return self.readout(states, xs), states[-1] if xs.shape[0] else start
 
     def states(
         self, xs: Float[Array, "time inputs"], state: State | None = None, *, method: str = "auto"
     ) -> State:
-        start = self.initial_state() if state is None else state
-        return self._run(as_inputs(self, xs), start, method)
+        return self._run(as_inputs(self, xs), as_state(self, state), method)
 
     def _run(self, xs: Array, state: State, method: str) -> State:
         check_method(self, method)

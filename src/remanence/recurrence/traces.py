@@ -6,7 +6,6 @@ of running forward, with memory that does not grow with time; its mean square is
 memory.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -43,10 +42,10 @@ class PolarGradients(NamedTuple):
 
 
 def eigenvalue_traces(
-    eigenvalues: Inexact[AnyArray, " modes"],
-    terms: Inexact[AnyArray, "time modes"],
-    states: Inexact[AnyArray, " modes"] | None = None,
-    traces: Inexact[AnyArray, " modes"] | None = None,
+    eigenvalues: Inexact[AnyArray, "..."],
+    terms: Inexact[AnyArray, "..."],
+    states: Inexact[AnyArray, "..."] | None = None,
+    traces: Inexact[AnyArray, "..."] | None = None,
     *,
     every_step: bool = True,
 ) -> tuple[Inexact[Array, "*time modes"], Inexact[Array, "*time modes"]]:
@@ -78,7 +77,8 @@ def eigenvalue_traces(
             f"eigenvalue_traces: terms have shape {terms.shape}, expected (time, {modes})"
         )
     starts = [np.zeros(modes, terms.dtype) if v is None else v for v in (states, traces)]
-    _require_shapes("eigenvalue_traces", starts, [(modes,), (modes,)])
+    for name, start in zip(("states", "traces"), starts, strict=True):
+        _require_shape(f"eigenvalue_traces: {name}", start, (modes,))
     a, b, h, e = _promoted(eigenvalues, terms, *starts)
 
     def step(carry: tuple[Array, Array], term: Array) -> tuple[tuple[Array, Array], Any]:
@@ -91,10 +91,10 @@ def eigenvalue_traces(
 
 
 def sensitivity_traces(
-    eigenvalues: Inexact[AnyArray, " modes"],
-    B: Inexact[AnyArray, "modes inputs"],
-    xs: Inexact[AnyArray, "time inputs"],
-    gamma: Inexact[AnyArray, " modes"] | None = None,
+    eigenvalues: Inexact[AnyArray, "..."],
+    B: Inexact[AnyArray, "..."],
+    xs: Inexact[AnyArray, "..."],
+    gamma: Inexact[AnyArray, "..."] | None = None,
     initial: SensitivityTraces | None = None,
     *,
     every_step: bool = True,
@@ -124,18 +124,23 @@ def sensitivity_traces(
     Source: derived: differentiate the recurrence; as in Zucchet et al. (2023).
     """
     modes = _require_vector("sensitivity_traces", eigenvalues)
+    if B.ndim != 2 or B.shape[0] != modes:
+        raise RemanenceError(
+            f"sensitivity_traces: B has shape {B.shape}, expected ({modes}, inputs)"
+        )
     inputs = B.shape[1]
     given = np.ones(modes, B.dtype) if gamma is None else gamma
-    _require_shapes("sensitivity_traces", [B, given], [(modes, inputs), (modes,)])
+    _require_shape("sensitivity_traces: gamma", given, (modes,))
     if xs.ndim != 2 or xs.shape[1] != inputs:
         raise RemanenceError(
             f"sensitivity_traces: xs have shape {xs.shape}, expected (time, {inputs}) for B"
         )
     if initial is None:
         initial = initial_traces(np.zeros(modes, B.dtype), inputs)
-    shapes = [(modes,), (modes,), (modes,), (modes, inputs)]
-    _require_shapes("sensitivity_traces", list(initial), shapes)
-    a, weights, inputs_, scale, *start = _promoted(eigenvalues, B, xs, given, *initial)
+    for name, start in initial._asdict().items():
+        shape = (modes, inputs) if name == "B" else (modes,)
+        _require_shape(f"sensitivity_traces: initial.{name}", start, shape)
+    a, weights, inputs_, scale, *starts = _promoted(eigenvalues, B, xs, given, *initial)
 
     def step(carry: SensitivityTraces, x: Array) -> tuple[SensitivityTraces, Any]:
         driven = weights @ x
@@ -147,7 +152,7 @@ def sensitivity_traces(
         )
         return carry, carry if every_step else None
 
-    last, history = jax.lax.scan(step, SensitivityTraces(*start), inputs_)
+    last, history = jax.lax.scan(step, SensitivityTraces(*starts), inputs_)
     return history if every_step else last
 
 
@@ -206,7 +211,6 @@ def _require_vector(where: str, eigenvalues: AnyArray) -> int:
     return eigenvalues.shape[0]
 
 
-def _require_shapes(where: str, arrays: Sequence[AnyArray], shapes: list[tuple[int, ...]]) -> None:
-    for array, shape in zip(arrays, shapes, strict=True):
-        if array.shape != shape:
-            raise RemanenceError(f"{where}: an array has shape {array.shape}, expected {shape}")
+def _require_shape(what: str, array: AnyArray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise RemanenceError(f"{what} has shape {array.shape}, expected {shape}")

@@ -29,7 +29,7 @@ def real_scalar(value: ArrayLike, owner: str, name: str) -> Array:
     return array
 
 
-def refuse_outside(value: Array, low: float, high: float, message: str) -> None:
+def refuse_outside(value: Array, low: float | int, high: float | int, message: str) -> None:
     """Complains unless `low ≤ value ≤ high`; a traced value is not looked at."""
     if not isinstance(value, jax.core.Tracer):
         inside = (np.asarray(value) >= low) & (np.asarray(value) <= high)
@@ -38,8 +38,15 @@ def refuse_outside(value: Array, low: float, high: float, message: str) -> None:
 
 
 def one_minus_product(a: Array, b: Array) -> Array:
-    """`1 − ab`, to rounding of `1 − a` and `1 − b` for real `a` and `b` near 1.
+    """`1 − ab`, to rounding for real `a` and `b`, both near 1 or both near −1.
 
-    `(1 − a) + a(1 − b)`: both differences are exact in floating point, and nothing cancels.
+    `(1 − sa) + sa(1 − sb)` with `s` the sign of `a`: near `ab = 1` both differences are exact in
+    floating point, and nothing cancels.
     """
-    return (1 - a) + a * (1 - b)
+    sign = jnp.where(jnp.real(a) < 0, -1.0, 1.0).astype(a.dtype)
+    return (1 - sign * a) + sign * a * (1 - sign * b)
+
+
+def rotation(angle: Array) -> Array:
+    """`e^{iθ}`, complex of the precision of `θ`."""
+    return jax.lax.complex(jnp.cos(angle), jnp.sin(angle))

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Inexact
 
-from remanence.theory._arrays import one_minus_product, promote, real_scalar, refuse_outside
+from remanence.theory._arrays import one_minus_product, real_scalar, refuse_outside
 
 
 class AbstractInput(eqx.Module):

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Inexact
 
 from remanence.errors import RemanenceError
-from remanence.theory._arrays import promote
+from remanence.theory._arrays import promote, rotation
 from remanence.theory.autocorrelations import (
     AbstractInput,
     ExponentialInput,
@@ -106,7 +106,7 @@ class EmpiricalInput(AbstractInput):
         return sensitivity_from_transform(self, a, b)
 
     def spectrum(self, theta: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        one_sided = self.transform(jnp.exp(1j * theta))
+        one_sided = self.transform(rotation(theta))
         return self.power().astype(theta.dtype) + 2 * jnp.real(one_sided)
 
 

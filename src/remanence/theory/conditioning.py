@@ -10,10 +10,13 @@ from jaxtyping import Array, Float, Int
 
 from remanence.theory.modes import AnyArray
 
-RANK_TOLERANCE = 1e-12
+RANK_TOLERANCE = 1e-13
 """Eigenvalues below this share of the largest count as zero.
 
-A symmetric eigensolver leaves exact zeros at about 1e-16 × size of the largest.
+Measured on 60 random systems of order 4 with |λ| between 0.990 and 0.993, whose Hessians have 25
+parameters and rank 9: exact zeros come out below 5e-16 of the largest from sums over kernels and
+below 2e-14 from closed forms, the smallest true eigenvalue above 3e-13 in 59. Where eigenvalues
+nearly coincide no tolerance can tell; give `rank` if theory knows it.
 """
 
 
@@ -35,7 +38,9 @@ def jacobi_preconditioned(
 
 
 def numerical_rank(
-    hessian: Float[AnyArray, "size size"], *, tolerance: float = RANK_TOLERANCE
+    hessian: Float[AnyArray, "size size"],
+    *,
+    tolerance: float | Float[AnyArray, ""] = RANK_TOLERANCE,
 ) -> Int[Array, ""]:
     """How many eigenvalues of a positive semi-definite matrix exceed `tolerance · λ_max`."""
     values = jnp.linalg.eigvalsh(jnp.asarray(hessian))
@@ -46,7 +51,7 @@ def condition_number(
     hessian: Float[AnyArray, "size size"],
     *,
     rank: int | Int[AnyArray, ""] | None = None,
-    tolerance: float = RANK_TOLERANCE,
+    tolerance: float | Float[AnyArray, ""] = RANK_TOLERANCE,
 ) -> Float[Array, ""]:
     """`λ_1 / λ_r` on the numerical range of a positive semi-definite matrix.
 

@@ -21,7 +21,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Inexact
 
 from remanence.errors import RemanenceError, nearest_name
-from remanence.theory._arrays import promote
+from remanence.theory._arrays import promote, rotation
 from remanence.theory.autocorrelations import AbstractInput, WhiteInput
 from remanence.theory.sensitivities import magnitude_sensitivity, phase_sensitivity
 
@@ -45,8 +45,8 @@ def metric(
     magnitude, phase = promote(magnitude, phase)
     source = WhiteInput() if input is None else input
     phase = jnp.broadcast_to(phase, magnitude.shape)
-    rotation = jnp.exp(1j * phase)
-    eigenvalue = magnitude.astype(rotation.dtype) * rotation
+    turn = rotation(phase)
+    eigenvalue = magnitude.astype(turn.dtype) * turn
     weighted = jnp.imag(eigenvalue * source.slope(eigenvalue))
     crossed = magnitude * weighted / ((1 - magnitude) * (1 + magnitude))
     return _symmetric(
@@ -138,8 +138,10 @@ def overlap(eigenvalue: ArrayLike, teacher: ArrayLike) -> Inexact[Array, "..."]:
 
 
 def pseudo_hyperbolic_distance(eigenvalue: ArrayLike, teacher: ArrayLike) -> Float[Array, "..."]:
-    """`d = |(λ − μ)/(1 − μ̄ λ)|`, which has `1 − |o|² = d²`; the distance of the Poincaré disc
-    is `2 artanh d`."""
+    """`d = |(λ − μ)/(1 − μ̄ λ)|`, `|λ|, |μ| < 1`, which has `1 − |o|² = d²`.
+
+    `artanh d` is the distance in the metric of curvature −4.
+    """
     eigenvalue, teacher = promote(eigenvalue, teacher)
     return jnp.abs(eigenvalue - teacher) / jnp.abs(1 - eigenvalue * jnp.conj(teacher))
 

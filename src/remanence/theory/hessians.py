@@ -64,8 +64,9 @@ def diagonal_hessian(
     square = jnp.block(
         [[both * jnp.real(mixed + plain), crossing], [crossing.T, both * jnp.real(mixed - plain)]]
     )
-    direct = 2 * factor * scale[:, None] * _direct(a, B, C, input)
-    direct = jnp.concatenate([direct.real, -direct.imag])
+    direct = _direct(a, B, C, input)
+    signed = [scale[:, None] * direct.real, -scale[:, None] * direct.imag]
+    direct = 2 * factor * jnp.concatenate(signed)
     power = input.power().astype(square.dtype)
     corner = 2 * factor * power * jnp.eye(inputs * outputs, dtype=square.dtype)
     return jnp.block([[square, direct], [direct.T, corner]])
@@ -73,7 +74,7 @@ def diagonal_hessian(
 
 def kernel_hessian(
     jacobian: Float[AnyArray, "length outputs inputs parameters"],
-    weights: Float[AnyArray, " length"] | None = None,
+    weights: Float[AnyArray, "..."] | None = None,
     *,
     autocorrelation: Float[AnyArray, " lags"] | None = None,
     factor: float | int = 0.5,

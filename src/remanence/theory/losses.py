@@ -17,7 +17,7 @@ from remanence.errors import RemanenceError
 from remanence.recurrence import causal_convolution, depthwise_convolution
 from remanence.systems import DiagonalStateSpace, StateSpace
 from remanence.theory.autocorrelations import AbstractInput, WhiteInput
-from remanence.theory.modes import AnyArray, Modes, difference, modes_of
+from remanence.theory.modes import AnyArray, Modes, error_modes, modes_of
 from remanence.theory.moments import state_moment
 
 LinearSystem = StateSpace | DiagonalStateSpace | Modes
@@ -60,7 +60,7 @@ def mode_sum_loss(
         >>> round(float(mode_sum_loss(one, none)), 6)       # ½ / (1 − 0.25)
         0.666667
     """
-    error = difference(modes_of(student), modes_of(teacher))
+    error = error_modes(modes_of(student), modes_of(teacher))
     a, half, B = error.eigenvalues, error.weighted_output() / 2, error.B
     input = WhiteInput() if input is None else input
     plain = (half.T @ half) * (B @ B.T) * state_moment(*pairs(a, a), input)
@@ -114,7 +114,7 @@ def gramian_loss(
 
 def kernel_loss(
     difference: Float[AnyArray, "length outputs inputs"],
-    weights: Float[AnyArray, " length"] | None = None,
+    weights: Float[AnyArray, "..."] | None = None,
     *,
     autocorrelation: Float[AnyArray, " lags"] | None = None,
     factor: float | int = 0.5,
@@ -127,9 +127,9 @@ def kernel_loss(
 
     Args:
         difference: `ΔK`, `(length, outputs, inputs)`.
-        weights: `w_n`, the share of the scored outputs that have seen lag n. Ones if not given:
-            only the output after the last of `length` inputs is scored, from a zero state; with
-            a kernel that has died out by then this is the infinite horizon. With
+        weights: `w_n`, `(length,)`: the share of the scored outputs that have seen lag n. Ones if
+            not given: only the output after the last of `length` inputs is scored, from a zero
+            state; with a kernel that has died out by then this is the infinite horizon. With
             `horizon_weights(length)` every output is scored, and the mean over time is taken.
         autocorrelation: `R(0), R(1), …`; lags beyond it are zero. White input of variance 1 if
             not given.
@@ -176,8 +176,8 @@ def finite_horizon_loss(
     Raises:
         RemanenceError: if the systems differ in inputs or outputs.
     """
+    _require_equal(student.D.shape, teacher.D.shape)
     first, second = (system.impulse_response(horizon) for system in (student, teacher))
-    _require_equal(first.shape[1:], second.shape[1:])
     dtype = jnp.promote_types(first.dtype, second.dtype)
     weights = horizon_weights(horizon).astype(dtype)
     error = first.astype(dtype) - second.astype(dtype)

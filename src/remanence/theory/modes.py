@@ -84,7 +84,7 @@ def modes_of(system: Modes | DiagonalStateSpace) -> Modes:
     return Modes(system.eigenvalues, system.B, system.C, system.D, weights=weights)
 
 
-def difference(first: Modes, second: Modes) -> Modes:
+def error_modes(first: Modes, second: Modes) -> Modes:
     """The system whose output is the first's minus the second's.
 
     Raises:

@@ -20,6 +20,8 @@ Source: Zucchet & Orvieto (NeurIPS 2024), section 3.2, for the equation and the 
 derived.
 """
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -46,11 +48,11 @@ def frozen_coordinate(magnitude: ArrayLike) -> Float[Array, "..."]:
     """`w(ν) = √2 artanh(√2 ν/√(1 + ν²)) − arsinh ν`: white input, `γ = √(1 − ν²)` held fixed."""
     (magnitude,) = promote(magnitude)
     square = magnitude**2
-    x = jnp.sqrt(2.0) * jnp.abs(magnitude) / jnp.sqrt(1 + square)
+    x = math.sqrt(2) * jnp.abs(magnitude) / jnp.sqrt(1 + square)
     # 1 − x² = (1 − ν²)/(1 + ν²); artanh x = log(1 + x) − ½ log(1 − x²).
     gap = (1 - magnitude) * (1 + magnitude)
     artanh = jnp.log1p(x) - (jnp.log(gap) - jnp.log1p(square)) / 2
-    return jnp.sign(magnitude) * jnp.sqrt(2.0) * artanh - jnp.arcsinh(magnitude)
+    return jnp.sign(magnitude) * math.sqrt(2) * artanh - jnp.arcsinh(magnitude)
 
 
 def correlated_coordinate(magnitude: ArrayLike, correlation: ArrayLike) -> Float[Array, "..."]:
@@ -86,8 +88,8 @@ class OptimalMagnitude(eqx.Module):
     """`ν(w)` with unit sensitivity, for `w ≥ 0`; made by `optimal_reparametrisation`.
 
     Monotone from `ν(0) = 0` to 1. Accurate to about `1e-16 / (1 − ν)`, the precision with which
-    `ν` itself is held, up to `1 − ν ≈ 1e-13`. Works inside `jit`, `vmap` and `grad`, to any order
-    up to the third.
+    `ν` itself is held, up to `1 − ν ≈ 1e-13`. Works inside `jit`, `vmap` and `grad`; `forward` has
+    its first and second derivatives, in `w` and in the parameters of the input.
     """
 
     edges: Float[Array, " edges"]
@@ -151,12 +153,11 @@ class OptimalMagnitude(eqx.Module):
         start = panel.astype(w.dtype) * _PANEL
         u = start + _PANEL * jnp.clip((fixed_w - low) / (high - low), 0, 1)
 
-        def newton(_: int, u: Array) -> Array:
+        for _ in range(4):
             step = (fixed._coordinate(u, panel) - fixed_w) / fixed._density(u)
-            return jnp.clip(u - step, start, start + _PANEL)
-
-        u = jax.lax.fori_loop(0, 4, newton, u)
-        # Each step with derivatives doubles the order to which the derivatives of ν are right.
+            u = jnp.clip(u - step, start, start + _PANEL)
+        # The steps above have no derivatives; the first of these restores the first, the second
+        # the second and third.
         for _ in range(2):
             u = u - (self._coordinate(u, panel) - w) / self._density(u)
         return u

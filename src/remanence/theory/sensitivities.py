@@ -27,7 +27,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from remanence.errors import RemanenceError, nearest_name
-from remanence.theory._arrays import promote
+from remanence.theory._arrays import promote, rotation
 from remanence.theory.autocorrelations import AbstractInput
 from remanence.theory.moments import mean_square_sensitivity, mean_square_state
 
@@ -124,7 +124,7 @@ def magnitude_sensitivity(
     if normalisation == "square root":
         power = jnp.real(input.pair(eigenvalue, jnp.conj(eigenvalue)))
         return power / squared_normalisation(magnitude) ** 2
-    radial = jnp.real(_rotation(phase) * input.slope(eigenvalue))
+    radial = jnp.real(rotation(phase) * input.slope(eigenvalue))
     return 2 * (mean_square_state(eigenvalue, input) - radial) / (1 + magnitude) ** 2
 
 
@@ -148,10 +148,6 @@ def phase_sensitivity(
     return scale * mean_square_sensitivity(_eigenvalue(magnitude, phase), input)
 
 
-def _rotation(phase: Array) -> Array:
-    return jnp.exp(1j * phase)
-
-
 def _eigenvalue(magnitude: Array, phase: Array) -> Array:
-    rotation = _rotation(phase)
-    return magnitude.astype(rotation.dtype) * rotation
+    turn = rotation(phase)
+    return magnitude.astype(turn.dtype) * turn

@@ -8,7 +8,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
@@ -16,6 +15,14 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 from remanence.errors import RemanenceError
 from remanence.layers.contract import AbstractRecurrentLayer
 from remanence.tasks.contract import AbstractTask, Split
+from remanence.training.checks import (
+    require_keys,
+    require_lengths,
+    require_method,
+    require_model_and_task,
+    require_whole,
+    require_word,
+)
 from remanence.training.scores import ErrorParts, error_share, sequence_error, sequence_loss
 
 FACTORS = (1, 2, 4, 8, 16, 32, 64)
@@ -73,26 +80,28 @@ def evaluate_lengths(
     that of one training batch until a single sequence exceeds it. Dropout is off.
 
     Raises:
-        RemanenceError: for lengths or numbers below one, sizes of model and task that do not
-            fit, or a length that the task does not have.
+        RemanenceError: for settings out of range or of another kind, sizes of model and task
+            that do not fit, or a length that the task does not have.
 
         print(evaluate_lengths(model, task, training_length=100, key=key))
     """
+    owner = "evaluate_lengths"
+    require_model_and_task(owner, model, task)
     check_sizes(model, task)
-    chosen = [training_length * f for f in factors] if lengths is None else list(lengths)
-    if not chosen:
-        raise RemanenceError("evaluate_lengths: no lengths are given; give at least one")
-    for name, value in (
-        ("training_length", training_length),
-        ("every length", min(chosen)),
-        ("sequences", sequences),
-        ("batch", batch),
-    ):
-        if value < 1:
-            raise RemanenceError(f"evaluate_lengths: {name} must be at least 1, got {value}")
+    training_length = require_whole(owner, "training_length", training_length)
+    sequences = require_whole(owner, "sequences", sequences)
+    batch = require_whole(owner, "batch", batch)
+    require_word(owner, "split", split, ("train", "test"))
+    require_method(owner, method)
+    key = require_keys(owner, "key", key)
+    if lengths is None:
+        every = require_lengths(owner, "factors", factors, "every factor")
+        chosen = tuple(training_length * factor for factor in every)
+    else:
+        chosen = require_lengths(owner, "lengths", lengths, "every length")
     errors, spreads, losses = [], [], []
     for length in chosen:
-        keys = jax.random.split(jax.random.fold_in(typed_key(key), length), sequences)
+        keys = jax.random.split(jax.random.fold_in(key, length), sequences)
         together = max(1, min(batch, batch * training_length // length))
         each, parts = _scores(model, task, keys, length, together, split, method)
         error, spread = error_share(parts, task.kind)
@@ -144,13 +153,6 @@ def model_outputs(
     if key is not None and _takes_key(type(model)):
         options["key"] = key
     return model(xs, **options)[0]
-
-
-def typed_key(key: PRNGKeyArray) -> Key[Array, ""]:
-    """`key` itself, or the typed key of an old one that is a plain array."""
-    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        return key
-    return jax.random.wrap_key_data(key)
 
 
 def check_sizes(model: AbstractRecurrentLayer, task: AbstractTask) -> None:

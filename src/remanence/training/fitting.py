@@ -14,7 +14,12 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from remanence.errors import NumericalError
 from remanence.layers.contract import AbstractRecurrentLayer
 from remanence.tasks.contract import AbstractTask
-from remanence.training.evaluation import typed_key
+from remanence.training.checks import (
+    require_keys,
+    require_model_and_task,
+    require_number,
+    require_optimiser,
+)
 from remanence.training.loop import member_of, run
 from remanence.training.optimisers import default_optimiser
 from remanence.training.settings import settings_of
@@ -58,7 +63,7 @@ def train(
     *,
     steps: int,
     batch: int,
-    lengths: int | Sequence[int],
+    lengths: int | np.integer | Sequence[int | np.integer],
     optimiser: optax.GradientTransformation | None = None,
     key: PRNGKeyArray,
     clip: float | int | None = None,
@@ -88,7 +93,8 @@ def train(
     - `checkpoint`: a file that the run is saved to at the start, every `checkpoint_seconds`, at
       the end and when it is interrupted. If it is there already the run goes on from it, and
       ends with the same bits as one that was never interrupted (with the same versions on the
-      same machine); a finished one is returned at once.
+      same machine); a finished one is returned at once. The code of tasks, layers and functions
+      of your own counts among the settings. A run that cannot start leaves no file.
     - `on_progress`: hears the share that is done, every leg; an `AbstractProgress.update` will
       do. What it raises ends the run.
 
@@ -102,7 +108,9 @@ def train(
 
         trained = train(model, task, steps=1000, batch=32, lengths=100, key=jax.random.key(0))
     """
+    require_model_and_task("train", model, task)
     settings = settings_of(
+        "train",
         steps=steps,
         batch=batch,
         lengths=lengths,
@@ -112,16 +120,20 @@ def train(
         test_sequences=test_sequences,
         test_length=test_length,
     )
+    optimiser = default_optimiser(1e-3) if optimiser is None else optimiser
+    require_optimiser("train", optimiser)
     alone = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model)
     models, history = run(
         alone,
         task,
         settings,
-        keys=typed_key(key)[None],
+        keys=require_keys("train", "key", key)[None],
         rates=jnp.ones(1),
-        optimiser=default_optimiser(1e-3) if optimiser is None else optimiser,
+        optimiser=optimiser,
         checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
+        checkpoint_seconds=require_number(
+            "train", "checkpoint_seconds", checkpoint_seconds, least=0
+        ),
         on_progress=on_progress,
     )
     return Training(

@@ -16,7 +16,13 @@ from jaxtyping import Array, Float, Int, Key
 from remanence.errors import RemanenceError
 from remanence.layers.contract import AbstractRecurrentLayer
 from remanence.tasks.contract import AbstractTask
-from remanence.training.checkpoints import read_checkpoint, restore_state, save_checkpoint
+from remanence.training.checkpoints import (
+    damaged,
+    read_checkpoint,
+    read_count,
+    restore_state,
+    save_checkpoint,
+)
 from remanence.training.evaluation import check_sizes
 from remanence.training.minibatches import (
     LONGEST_LEG,
@@ -90,6 +96,7 @@ def run(
     )
     place = _Place(start(problem, parameters), 0)
     history = _empty_history(rates.size, settings.steps, 0)
+    schedule = settings.schedule
     agreed: Mapping[str, Any] = {}
     found = None
     if checkpoint is not None:
@@ -97,23 +104,25 @@ def run(
         found = read_checkpoint(checkpoint, settings=agreed)
     if checkpoint is not None and found is not None:
         tensors, progress = found
-        history = _empty_history(rates.size, settings.steps, int(progress["records"]))
+        records = read_count(checkpoint, progress, "records", schedule.size)
+        history = _empty_history(rates.size, settings.steps, records)
         fit, history = restore_state(checkpoint, (place.fit, history), tensors)
-        place = _Place(fit, int(progress["step"]))
+        place = _Place(fit, read_count(checkpoint, progress, "step", settings.steps))
+        _check_progress(checkpoint, place, history, schedule)
 
     def save() -> None:
         if checkpoint is not None:
             progress = {"step": place.step, "records": history.evaluated_at.size}
             save_checkpoint(checkpoint, (place.fit, history), settings=agreed, progress=progress)
 
-    schedule = settings.schedule
-
     def finished() -> bool:
         return history.evaluated_at.size == schedule.size or bool((history.diverged_at >= 0).all())
 
     if finished():
         return eqx.combine(place.fit.parameters, rest), history
-    if found is None:
+    if checkpoint is not None and found is None:
+        # A run that cannot start must leave no file, which would stand in the way of another.
+        _trace(problem, place.fit)
         # A place that cannot be written to is heard of now, not after the first minutes.
         save()
     leg, compiled, saved_at = _FIRST_LEG, False, time.monotonic()
@@ -151,6 +160,35 @@ def run(
 def member_of(models: AbstractRecurrentLayer, index: int) -> AbstractRecurrentLayer:
     """One model of a stack with a leading axis of members."""
     return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, models)
+
+
+def _trace(problem: Problem, fit: Fit) -> None:
+    """Raise what tracing a step or an evaluation raises; the programs are traced only once."""
+    step = jnp.asarray(0)
+    eqx.filter_eval_shape(held_out_scores, problem, fit.parameters)
+    eqx.filter_eval_shape(advance, (problem, step, step), fit)
+
+
+def _check_progress(
+    path: str | os.PathLike,
+    place: _Place,
+    history: History,
+    schedule: Int[np.ndarray, " records"],
+) -> None:
+    """Raise `ModelFileError` unless step, records and every member's own step agree."""
+    records, reached = history.evaluated_at.size, np.asarray(place.fit.step)
+    diverged = np.asarray(place.fit.diverged)
+    if not np.array_equal(diverged, history.diverged_at >= 0):
+        raise damaged(path, "its history and its members disagree on which diverged")
+    if (reached[~diverged] != place.step).any() or (reached[diverged] > place.step).any():
+        raise damaged(path, f"step is {place.step} where its members are at {reached.tolist()}")
+    earliest = schedule[records - 1] if records else 0
+    latest = schedule[min(records, schedule.size - 1)]
+    if (
+        not np.array_equal(history.evaluated_at, schedule[:records])
+        or not earliest <= place.step <= latest
+    ):
+        raise damaged(path, f"records is {records}, which does not fit step {place.step}")
 
 
 def _leg(problem: Problem, place: _Place, stop: int, history: History) -> _Place:

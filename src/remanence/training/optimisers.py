@@ -9,13 +9,14 @@ import optax
 from jaxtyping import PyTree
 
 from remanence.errors import RemanenceError
+from remanence.training.checks import require_number
 from remanence.training.roles import parameter_roles
 
 ROLES = ("recurrent", "other")
 
 
 def adamw_by_role(
-    learning_rate: float | optax.Schedule,
+    learning_rate: float | int | optax.Schedule,
     *,
     recurrent_factor: float | int = 0.25,
     weight_decay: float | int = 0.01,
@@ -25,27 +26,35 @@ def adamw_by_role(
 ) -> optax.GradientTransformation:
     """AdamW whose recurrent parameters learn more slowly and do not decay.
 
-    Parameters of the role "recurrent" (eigenvalues and their normalisation) follow Adam with the
-    rate `recurrent_factor · learning_rate`; all others follow AdamW (Loshchilov & Hutter 2019)
-    with `learning_rate` and `weight_decay`. `learning_rate` may be an Optax schedule. `clip`
-    bounds the norm of the whole gradient before it is divided among the roles.
+    Parameters of the role "recurrent" are those that set the memory: eigenvalues and their
+    normalisation, recurrent matrices, time steps, decay rates and the biases of gates. They
+    follow Adam with the rate `recurrent_factor · learning_rate`; all others follow AdamW
+    (Loshchilov & Hutter 2019) with `learning_rate` and `weight_decay`. `learning_rate` may be an
+    Optax schedule. `clip` bounds the norm of the whole gradient before it is divided among the
+    roles.
 
     The output's sensitivity to the recurrent parameters grows with memory, and weight decay
-    would pull the eigenvalues away from where they have to be. Source: the practice of LRU
+    would pull them away from where the memory has to be. Source: the practice of LRU
     (Orvieto et al. 2023) and S4 (Gu et al. 2022), factors of 0.25 to 0.5.
 
     Raises:
-        RemanenceError: if a factor is negative, or (at `init`) for a role it does not know.
+        RemanenceError: if a number is not finite or out of range (rate, factor and weight decay
+            from 0, decays from 0 to below 1, clip above 0), or (at `init`) for a role it does
+            not know.
 
         train(model, task, optimiser=adamw_by_role(1e-3), …)
     """
-    for name, value in (
-        ("recurrent_factor", recurrent_factor),
-        ("weight_decay", weight_decay),
-        ("clip", 0.0 if clip is None else clip),
-    ):
-        if not value >= 0:
-            raise RemanenceError(f"adamw_by_role: {name} must not be negative, got {value}")
+    owner = "adamw_by_role"
+    # A rate that is an array may be traced, without a value to look at.
+    if not callable(learning_rate) and not isinstance(learning_rate, jax.Array):
+        require_number(owner, "learning_rate", learning_rate, least=0)
+    require_number(owner, "recurrent_factor", recurrent_factor, least=0)
+    require_number(owner, "weight_decay", weight_decay, least=0)
+    for name, decay in (("first_decay", first_decay), ("second_decay", second_decay)):
+        if require_number(owner, name, decay, least=0) >= 1:
+            raise RemanenceError(f"{owner}: {name} must be below 1, got {decay}")
+    if clip is not None:
+        require_number(owner, "clip", clip, above=0, otherwise="; None clips nothing")
     slower = _scaled(learning_rate, recurrent_factor)
     transforms: dict[Hashable, optax.GradientTransformation] = {
         "recurrent": optax.adam(slower, b1=first_decay, b2=second_decay),
@@ -63,7 +72,9 @@ def default_optimiser(learning_rate: float) -> optax.GradientTransformation:
     return adamw_by_role(learning_rate)
 
 
-def _scaled(learning_rate: float | optax.Schedule, factor: float | int) -> float | optax.Schedule:
+def _scaled(
+    learning_rate: float | int | optax.Schedule, factor: float | int
+) -> float | int | optax.Schedule:
     if callable(learning_rate):
         schedule = learning_rate
         return lambda count: factor * schedule(count)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import jax
@@ -10,11 +9,20 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from remanence.errors import RemanenceError, nearest_name
+from remanence.errors import RemanenceError
 from remanence.layers.contract import AbstractRecurrentLayer
 from remanence.tasks.contract import AbstractTask
-from remanence.training.checkpoints import described
+from remanence.training.checks import (
+    is_whole,
+    require_lengths,
+    require_method,
+    require_number,
+    require_whole,
+    require_word,
+    shown,
+)
 from remanence.training.descent import record_steps
+from remanence.training.descriptions import described
 from remanence.training.minibatches import MembersBy
 
 RECORDS_PER_DECADE = 6
@@ -29,7 +37,7 @@ class Settings:
     steps: int
     batch: int
     lengths: tuple[int, ...]
-    clip: float | int | None
+    clip: float | None
     method: str
     evaluate_every: EvaluateEvery
     test_sequences: int
@@ -46,52 +54,47 @@ class Settings:
 
 
 def settings_of(
+    owner: str,
     *,
-    steps: int,
-    batch: int,
-    lengths: int | Sequence[int],
-    clip: float | int | None = None,
-    method: str = "auto",
-    evaluate_every: int | str = "log",
-    test_sequences: int = 64,
-    test_length: int | None = None,
-    members_by: str = "map",
+    steps: Any,
+    batch: Any,
+    lengths: Any,
+    clip: Any,
+    method: Any,
+    evaluate_every: Any,
+    test_sequences: Any,
+    test_length: Any,
+    members_by: Any = "map",
 ) -> Settings:
-    """Checked settings; raises `RemanenceError` for numbers below one and unknown words."""
-    chosen = (lengths,) if isinstance(lengths, int) else tuple(int(n) for n in lengths)
-    if not chosen:
-        raise RemanenceError("train: lengths is empty; give at least one length")
-    test_length = max(chosen) if test_length is None else test_length
-    for name, value in (
-        ("steps", steps),
-        ("batch", batch),
-        ("every length", min(chosen)),
-        ("test_sequences", test_sequences),
-        ("test_length", test_length),
-        ("evaluate_every", evaluate_every if isinstance(evaluate_every, int) else 1),
-    ):
-        if value < 1:
-            raise RemanenceError(f"train: {name} must be at least 1, got {value}")
-    if clip is not None and not clip > 0:
-        raise RemanenceError(f"train: clip must be positive, got {clip}; None clips nothing")
-    for name, word, known in (
-        ("evaluate_every", evaluate_every, ("log", "end")),
-        ("members_by", members_by, ("map", "vmap")),
-    ):
-        if isinstance(word, str) and word not in known:
+    """Checked settings; raises `RemanenceError` naming the one that is out of range."""
+    chosen = require_lengths(owner, "lengths", lengths, "every length")
+    if not isinstance(evaluate_every, str):
+        if not is_whole(evaluate_every) or evaluate_every < 1:
             raise RemanenceError(
-                f"train: {name} {word!r} is none of {', '.join(known)}{nearest_name(word, known)}"
+                f"{owner}: evaluate_every must be a whole number of at least 1, 'log' or 'end', "
+                f"got {shown(evaluate_every)}"
             )
+        evaluate_every = int(evaluate_every)
+    else:
+        require_word(owner, "evaluate_every", evaluate_every, ("log", "end"))
+    require_word(owner, "members_by", members_by, ("map", "vmap"))
+    require_method(owner, method)
     return Settings(
-        steps=steps,
-        batch=batch,
+        steps=require_whole(owner, "steps", steps),
+        batch=require_whole(owner, "batch", batch),
         lengths=chosen,
-        clip=clip,
+        clip=None
+        if clip is None
+        else require_number(owner, "clip", clip, above=0, otherwise="; None clips nothing"),
         method=method,
         evaluate_every=evaluate_every,  # pyright: ignore[reportArgumentType]
-        test_sequences=test_sequences,
-        test_length=test_length,
-        members_by=members_by,  # pyright: ignore[reportArgumentType]
+        test_sequences=require_whole(owner, "test_sequences", test_sequences),
+        test_length=(
+            max(chosen)
+            if test_length is None
+            else require_whole(owner, "test_length", test_length)
+        ),
+        members_by=members_by,
     )
 
 
