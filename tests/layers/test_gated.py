@@ -224,7 +224,9 @@ def test_how_they_start_and_which_parameters_are_recurrent(cls):
     roles = {f.name: f.metadata.get("role", "other") for f in dataclasses.fields(layer)}
     for name, role in roles.items():
         array = np.asarray(getattr(layer, name))
-        assert role == ("recurrent" if name.startswith("U") else "other")
+        # The biases of the gates that keep the state set its memory.
+        keeps = name in (("b_z",) if cls is GRU else ("b_f", "b_i"))
+        assert role == ("recurrent" if name.startswith("U") or keeps else "other")
         assert array.dtype == np.float32
         if name.startswith("U"):
             np.testing.assert_allclose(array @ array.T, np.eye(30), atol=1e-5)

@@ -16,16 +16,30 @@ from remanence.recurrence.convolution import (
     powers,
 )
 from remanence.recurrence.linear import METHODS, linear_recurrence
+from remanence.recurrence.traces import (
+    PolarGradients,
+    SensitivityTraces,
+    eigenvalue_traces,
+    initial_traces,
+    polar_gradients,
+    sensitivity_traces,
+)
 
 __all__ = [
     "CONVOLUTION_METHODS",
     "METHODS",
+    "PolarGradients",
+    "SensitivityTraces",
     "causal_convolution",
     "depthwise_convolution",
     "depthwise_modal_kernel",
+    "eigenvalue_traces",
+    "initial_traces",
     "keep_freed_memory",
     "linear_recurrence",
     "modal_final_state",
     "modal_kernel",
+    "polar_gradients",
     "powers",
+    "sensitivity_traces",
 ]
