@@ -155,6 +155,17 @@ def curves(task_name: str, rows: list[dict]) -> LengthCurves:
     )
 
 
+def save(out: Path, rows: list[dict], drawn: list[str], label: str) -> None:
+    """The table of all rows and the figure of the tasks that have begun."""
+    with (out / "errors.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, fieldnames=list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    figure = length_evaluation_figure([curves(name, rows) for name in drawn], spread_label=label)
+    for kind in ("svg", "png"):
+        figure.savefig(out / f"lengths.{kind}")
+
+
 def main() -> None:
     """Train, print, draw."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -164,15 +175,14 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     drawn = ("parity", "teacher-student")
     tasks, seeds = (drawn, 1) if arguments.quick else (tuple(TASKS), 3)
-    rows = [row for task in tasks for layer in LAYERS for row in compare(task, layer, seeds)]
-    with (arguments.out / "errors.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
     label = f"median and range of {seeds} seeds" if seeds > 1 else ""
-    figure = length_evaluation_figure([curves(task, rows) for task in drawn], spread_label=label)
-    for kind in ("svg", "png"):
-        figure.savefig(arguments.out / f"lengths.{kind}")
+    rows: list[dict] = []
+    for task in tasks:
+        for layer in LAYERS:
+            rows += compare(task, layer, seeds)
+            # After every layer, so that an interrupted run has something to show.
+            begun = {row["task"] for row in rows}
+            save(arguments.out, rows, [name for name in drawn if name in begun], label)
     print(f"\n{arguments.out / 'lengths.png'}")
 
 
