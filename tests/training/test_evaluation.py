@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from jaxtyping import Array
+from scipy import special
 
 from remanence.errors import RemanenceError
 from remanence.layers.contract import RECURRENT, AbstractSteppedLayer
@@ -94,12 +94,11 @@ def test_regression_loss_is_a_weighted_mean_of_squared_norms(rng):
     np.testing.assert_allclose(loss, above / below, rtol=1e-13)
 
 
-def test_classification_loss_is_the_weighted_cross_entropy_of_torch(rng):
+def test_classification_loss_is_the_weighted_cross_entropy(rng):
     ys, given = example(rng, kind="classification")
     ys = ys * 300.0
-    entropies = torch.nn.functional.cross_entropy(
-        torch.tensor(ys), torch.tensor(np.asarray(given.targets)), reduction="none"
-    ).numpy()
+    classes = np.asarray(given.targets)
+    entropies = special.logsumexp(ys, axis=1) - ys[np.arange(classes.size), classes]
     weights = np.asarray(given.weights)
     loss = sequence_loss(jnp.asarray(ys), given, "classification")
     np.testing.assert_allclose(loss, weights @ entropies / weights.sum(), rtol=1e-13)
