@@ -238,7 +238,10 @@ def test_log_magnitude_of_negative_and_zero_values():
     tanh = magnitude_map("tanh")
     zero = jnp.zeros(1)
     assert tanh.log_magnitude(zero)[0] == -jnp.inf
-    square = lambda w: jnp.sum(jnp.expm1(2 * tanh.log_magnitude(w)))  # noqa: E731
+
+    def square(w):
+        return jnp.sum(jnp.expm1(2 * tanh.log_magnitude(w)))
+
     assert jax.jit(jax.grad(square))(zero)[0] == 0
 
 

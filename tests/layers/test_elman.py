@@ -88,7 +88,10 @@ def test_gradient_is_a_finite_difference(rng, cls):
     @jax.jit
     def at(size):
         layer, xs, state = jax.tree.map(lambda p, w: p + size * w, point, way)
-        score = lambda layer, xs, state: jnp.sum(layer(xs, state)[0] ** 3)  # noqa: E731
+
+        def score(layer, xs, state):
+            return jnp.sum(layer(xs, state)[0] ** 3)
+
         value, slope = jax.value_and_grad(score, argnums=(0, 1, 2))(layer, xs, state)
         return value, sum(map(jnp.vdot, jax.tree.leaves(slope), jax.tree.leaves(way)))
 

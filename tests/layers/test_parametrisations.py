@@ -256,7 +256,10 @@ def test_zero_has_a_log_magnitude_and_finite_gradients():
     zero = jnp.zeros(2)
     for made in (ReIm(zero, zero), RealEigenvalues(zero, "tanh"), Polar(zero, zero, "tanh")):
         assert np.all(np.asarray(made.log_magnitude()) == -np.inf)
-        total = lambda e: jnp.sum(jnp.expm1(2 * e.log_magnitude()) + e.phase())  # noqa: E731
+
+        def total(e):
+            return jnp.sum(jnp.expm1(2 * e.log_magnitude()) + e.phase())
+
         for leaf in jax.tree.leaves(eqx.filter_jit(eqx.filter_grad(total))(made)):
             assert np.all(np.isfinite(leaf))
 

@@ -115,9 +115,10 @@ def test_every_way_of_running_a_stack_agrees(rng):
     ys, finals = jax.jit(jax.vmap(model))(batch)
     all_states = jax.jit(lambda xs: model.states(xs))(batch[0])
     step = jax.jit(lambda state, x: model.step(state, x))
-    close = lambda a, b: jax.tree.map(  # noqa: E731
-        lambda x, y: np.testing.assert_allclose(x, y, rtol=0, atol=1e-13), a, b
-    )
+
+    def close(a, b):
+        jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=0, atol=1e-13), a, b)
+
     for number, xs in enumerate(batch):
         expected = (ys[number], jax.tree.map(lambda leaf, n=number: leaf[n], finals))
         close(run(xs), expected)

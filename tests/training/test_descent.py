@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import scipy.optimize
 
@@ -209,7 +210,6 @@ def test_a_seed_gives_the_same_numbers_alone_and_in_an_ensemble():
 
 
 def test_adam_is_optax_adam():
-    optax = pytest.importorskip("optax")
     loss = white_loss(6)
     initial = near_zero_ensemble(6, 1, 1, scale=0.1, seed=0, seeds=1)
     ours = descend(loss, initial, Adam(1e-2), steps=50).final

@@ -68,7 +68,10 @@ def laws_of_values(
     def heard(run: Callable) -> float:
         (before, _), first = run(xs, start)
         (after, _), second = run(changed, start)
-        early = lambda tree: jax.tree.map(lambda leaf: _entries(leaf)[:half], tree)  # noqa: E731
+
+        def early(tree: Any) -> Any:
+            return jax.tree.map(lambda leaf: _entries(leaf)[:half], tree)
+
         largest = max(float(np.max(np.abs(before))), float(np.max(np.abs(after))))
         return difference(early((after, second)), early((before, first)), largest)
 
