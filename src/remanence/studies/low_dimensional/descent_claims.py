@@ -12,7 +12,8 @@ from remanence.studies.low_dimensional.descent_settings import (
     teacher_rank,
 )
 from remanence.studies.low_dimensional.ensembles import NEAR_ZERO, STANDARD, Ensemble
-from remanence.studies.low_dimensional.wording import KEMPF_NESS, listed
+from remanence.studies.low_dimensional.sources import KEMPF_NESS
+from remanence.studies.wording import listed
 
 _SOURCE = "Cohen-Karlik et al. (2023), §4"
 

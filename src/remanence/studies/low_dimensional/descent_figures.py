@@ -18,13 +18,13 @@ from remanence.report import (
     new_figure,
 )
 from remanence.report.drawing import legend_above, log_axis
+from remanence.studies.drawing import seeds_and_median
 from remanence.studies.low_dimensional.descent_settings import (
     DELAY_NEAR_ZERO,
     DescentSettings,
     Grid,
     teacher_rank,
 )
-from remanence.studies.low_dimensional.drawing import seeds_and_median
 from remanence.studies.low_dimensional.ensembles import NEAR_ZERO, STANDARD, Ensemble
 
 _FLOOR = 1e-9

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Real
 
-from remanence.studies.low_dimensional.threads import in_threads
+from remanence.studies.threads import in_threads
 from remanence.systems import StateSpace, effective_rank, hankel_matrix, hankel_singular_values
 from remanence.training import (
     AbstractImpulseResponseLoss,

@@ -6,7 +6,7 @@ from matplotlib.ticker import NullLocator
 
 from remanence.report import LIMIT, MODEL, freeze_layout, house_style, new_figure
 from remanence.report.drawing import log_axis
-from remanence.studies.low_dimensional.drawing import seeds_and_median
+from remanence.studies.drawing import seeds_and_median
 from remanence.studies.low_dimensional.gated_students import Errors, Settings
 
 

@@ -15,7 +15,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from remanence.report import AbstractProgress
-from remanence.studies.low_dimensional.threads import in_threads
+from remanence.studies.threads import in_threads
 
 
 @dataclasses.dataclass(frozen=True)

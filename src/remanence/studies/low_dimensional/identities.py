@@ -16,7 +16,7 @@ from remanence.studies.low_dimensional.identities_measures import (
     loss_errors,
     measure_drift,
 )
-from remanence.studies.low_dimensional.wording import PAPER
+from remanence.studies.low_dimensional.sources import PAPER
 
 _MONTE_CARLO, _EXACT = 0.01, 1e-12
 # First order means exactly one half as the step vanishes; 5 % is for the next order.

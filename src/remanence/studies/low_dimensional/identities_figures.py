@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from remanence.report import MODEL, THEORY, VALIDATION, freeze_layout, house_style, new_figure
 from remanence.report.drawing import extent, log_axis, positive
-from remanence.studies.low_dimensional.drawing import seeds_and_median
+from remanence.studies.drawing import seeds_and_median
 from remanence.studies.low_dimensional.identities_measures import Drift
 
 

@@ -8,7 +8,8 @@ from remanence.studies.contract import Claim, verdict
 from remanence.studies.low_dimensional.ensembles import NEAR_ZERO, Ensemble
 from remanence.studies.low_dimensional.minimum_norm_measures import Truncation, plateaus
 from remanence.studies.low_dimensional.minimum_norm_settings import MinimumNormSettings
-from remanence.studies.low_dimensional.wording import KEMPF_NESS, listed
+from remanence.studies.low_dimensional.sources import KEMPF_NESS
+from remanence.studies.wording import listed
 from remanence.systems.generators import Teacher
 
 

@@ -17,7 +17,7 @@ from remanence.report import (
     new_figure,
 )
 from remanence.report.drawing import legend_above, log_axis
-from remanence.studies.low_dimensional.drawing import seeds_and_median
+from remanence.studies.drawing import seeds_and_median
 from remanence.studies.low_dimensional.ensembles import NEAR_ZERO, STANDARD, Ensemble
 from remanence.studies.low_dimensional.minimum_norm_measures import Truncation, hankel_history
 from remanence.studies.low_dimensional.minimum_norm_settings import MinimumNormSettings

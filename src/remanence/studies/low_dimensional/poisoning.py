@@ -22,7 +22,7 @@ from remanence.studies.low_dimensional.poisoning_settings import (
     Configuration,
     Settings,
 )
-from remanence.studies.low_dimensional.wording import listed
+from remanence.studies.wording import listed
 
 _SOURCE = "Slutzky et al., NeurIPS 2025 (arXiv 2410.10473), Theorem 1 setting, Tables 1 and 3"
 _PRINTED = "outputs printed in the authors' repository YoniSlutzky98/imp-bias-ssm-poison"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from remanence.studies.contract import Claim, verdict
+from remanence.studies.low_dimensional.sources import PAPER
 from remanence.studies.low_dimensional.thresholds_measures import (
     BALANCED_NEAR,
     CONVERGED,
@@ -12,7 +13,6 @@ from remanence.studies.low_dimensional.thresholds_measures import (
     FREE_NEAR,
     Curve,
 )
-from remanence.studies.low_dimensional.wording import PAPER
 
 _LEAST_CONVERGED = 0.5
 _TRAIN, _EXCESS = 1e-10, 1e-6

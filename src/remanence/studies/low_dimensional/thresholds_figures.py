@@ -16,7 +16,7 @@ from remanence.report import (
     new_figure,
 )
 from remanence.report.drawing import log_axis
-from remanence.studies.low_dimensional.drawing import seeds_and_median
+from remanence.studies.drawing import seeds_and_median
 from remanence.studies.low_dimensional.thresholds_measures import CONVERGED, FAR, Curve
 
 _LOOKS = ((MODEL, "o"), (VALIDATION, "s"), (TRAINING, "^"), (LIMIT, "D"))

@@ -1,9 +1,6 @@
-"""Phrases that the claims of several parts share."""
+"""Phrases that the claims of several studies share."""
 
 from collections.abc import Iterable
-
-PAPER = "Cohen-Karlik et al., ICLR 2023 (arXiv 2210.14064)"
-KEMPF_NESS = "derived: conserved balancedness and Kempf-Ness"
 
 
 def listed(values: Iterable[float | int], form: str = "") -> str:
