@@ -93,7 +93,12 @@ def laws_of_values(
             lambda run=run: difference(_carried(run, xs, start, length // 3), (ys, final)),
         )
     if callable(getattr(layer, "system", None)):
-        yield "system(): impulse response", lambda: _impulse_error(layer, plain, length)
+        yield (
+            "system(): impulse response",
+            lambda: _impulse_error(layer, plain, length, lambda own: own.system()),
+        )
+    if callable(getattr(layer, "impulse_response", None)):
+        yield "impulse_response()", lambda: _impulse_error(layer, plain, length, lambda own: own)
 
 
 def _against(run: Callable, xs: np.ndarray, start: PyTree, expected: PyTree) -> float:
@@ -140,11 +145,9 @@ def _carried(run: Callable, xs: np.ndarray, state: PyTree, cut: int) -> tuple[np
     return np.concatenate([first, second]), state
 
 
-def _impulse_error(layer: Any, plain: Callable, length: int) -> float:
+def _impulse_error(layer: Any, plain: Callable, length: int, of: Callable) -> float:
     arrays, rest = eqx.partition(layer, eqx.is_array)
-    response = jax.jit(lambda own: eqx.combine(own, rest).system().impulse_response(length))(
-        arrays
-    )
+    response = jax.jit(lambda own: of(eqx.combine(own, rest)).impulse_response(length))(arrays)
     own = []
     for channel in range(layer.inputs):
         impulse = np.zeros((length, layer.inputs), floating_type(layer))

@@ -90,6 +90,16 @@ def feedthrough_matrix(
     return D if D.ndim == 2 else jnp.diag(D)
 
 
+def with_feedthrough(
+    kernel: Float[Array, "length outputs inputs"], D: Float[Array, "..."] | None
+) -> Float[Array, "length outputs inputs"]:
+    """The impulse response: the kernel with D added at lag 0."""
+    if D is None:
+        return kernel
+    _, outputs, inputs = kernel.shape
+    return kernel.at[0].add(feedthrough_matrix(D, (outputs, inputs), kernel.dtype))
+
+
 def initial_feedthrough(
     key: PRNGKeyArray, outputs: int, inputs: int, dtype: np.dtype
 ) -> Float[Array, "..."]:

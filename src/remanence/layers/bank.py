@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from equinox import AbstractVar
 from jaxtyping import Array, Float, Inexact
 
-from remanence.layers.arrays import SplitComplex
+from remanence.layers.arrays import SplitComplex, with_feedthrough
 from remanence.layers.contract import floating_type
 from remanence.layers.normalisations import AbstractNormalisation
 from remanence.layers.parametrisations import AbstractEigenvalues
@@ -81,10 +81,11 @@ class AbstractModalBank(AbstractTimeInvariantLayer):
         return xs * self.D[None, :]
 
     def convolve(self, xs: Array, method: str) -> Float[Array, "time channels"]:
-        kernel = depthwise_modal_kernel(
-            self.eigenvalues(), self.input_weights(), self.output_weights(), xs.shape[0], real=True
-        )
-        return depthwise_convolution(kernel, xs, method=method)
+        return depthwise_convolution(self._kernel(xs.shape[0]), xs, method=method)
+
+    def impulse_response(self, length: int) -> Float[Array, "length channels channels"]:
+        own = jnp.eye(self.outputs, dtype=self.D.dtype)
+        return with_feedthrough(self._kernel(length)[:, :, None] * own[None], self.D)
 
     def echo(self, state: Array, length: int) -> Float[Array, "time channels"]:
         eigenvalues = self.eigenvalues()
@@ -111,4 +112,10 @@ class AbstractModalBank(AbstractTimeInvariantLayer):
             own.T * C[None, :],
             jnp.diag(self.D).astype(floating_type(self)),
             paired=(pairs,) * (channels * modes),
+        )
+
+    def _kernel(self, length: int) -> Float[Array, "length channels"]:
+        """The response of each channel to itself, without `D`."""
+        return depthwise_modal_kernel(
+            self.eigenvalues(), self.input_weights(), self.output_weights(), length, real=True
         )

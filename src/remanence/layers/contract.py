@@ -90,6 +90,13 @@ class AbstractLinearLayer(AbstractRecurrentLayer):
     def system(self) -> StateSpace | DiagonalStateSpace:
         """The same system, for everything that `remanence.systems` can say of it."""
 
+    @abstractmethod
+    def impulse_response(self, length: int) -> Float[Array, "length outputs inputs"]:
+        """`g_j = C A^j B`, `D` added to `g_0`: that of `system`, by the fastest route there is.
+
+        Works inside `jit`, `vmap` and `grad`; `length` is static.
+        """
+
 
 class AbstractSteppedLayer(AbstractRecurrentLayer):
     """A layer that can only be run step after step, by `lax.scan`.

@@ -16,6 +16,7 @@ from remanence.layers.arrays import (
     normal,
     real_dtype,
     require_sizes,
+    with_feedthrough,
 )
 from remanence.layers.contract import RECURRENT, floating_type
 from remanence.layers.time_invariant import AbstractTimeInvariantLayer
@@ -107,8 +108,10 @@ class LinearRNN(AbstractTimeInvariantLayer):
         return feedthrough(self.D, xs, self.outputs)
 
     def convolve(self, xs: Array, method: str) -> Float[Array, "time outputs"]:
-        kernel = jnp.einsum("obi,tbin->ton", self.C, self._reached(xs.shape[0]))
-        return causal_convolution(kernel, xs, method=method)
+        return causal_convolution(self._kernel(xs.shape[0]), xs, method=method)
+
+    def impulse_response(self, length: int) -> Float[Array, "length outputs inputs"]:
+        return with_feedthrough(self._kernel(length), self.D)
 
     def echo(self, state: Array, length: int) -> Float[Array, "time outputs"]:
         return self.read(self._powers_times(state[:, :, None], length + 1)[1:, :, :, 0])
@@ -135,6 +138,10 @@ class LinearRNN(AbstractTimeInvariantLayer):
             self.C.reshape(self.outputs, blocks * size),
             feedthrough_matrix(self.D, (self.outputs, self.inputs), floating_type(self)),
         )
+
+    def _kernel(self, length: int) -> Float[Array, "length outputs inputs"]:
+        """`C A^j B` without `D`."""
+        return jnp.einsum("obi,tbin->ton", self.C, self._reached(length))
 
     def _reached(self, length: int) -> Float[Array, "time blocks size inputs"]:
         return self._powers_times(self.B, length)

@@ -72,8 +72,8 @@ def check_equivalence(
 
     The layer, an Equinox module or any class, needs `inputs`, `initial_state()`,
     `step(state, x)`, `layer(xs, state)` and `states(xs, state)`; if it names `methods`, each of
-    them is run, and if it has `system()`, its impulse response is compared. Compared are, on
-    random inputs of `length` steps:
+    them is run, and if it has `system()` or `impulse_response(length)`, that is compared with its
+    answers to impulses. Compared are, on random inputs of `length` steps:
 
     - the structure, shapes and types of every state with those of `initial_state()`;
     - stepping, the plain sequence and every method: outputs, final state and all states;

@@ -9,7 +9,12 @@ from equinox import AbstractVar
 from jaxtyping import Array, Float, Inexact, PRNGKeyArray
 
 from remanence.errors import RemanenceError
-from remanence.layers.arrays import SplitComplex, feedthrough, feedthrough_matrix
+from remanence.layers.arrays import (
+    SplitComplex,
+    feedthrough,
+    feedthrough_matrix,
+    with_feedthrough,
+)
 from remanence.layers.contract import floating_type
 from remanence.layers.normalisations import AbstractNormalisation
 from remanence.layers.parametrisations import AbstractEigenvalues
@@ -90,10 +95,10 @@ class AbstractModalLayer(AbstractTimeInvariantLayer):
         return feedthrough(self.D, xs, self.outputs)
 
     def convolve(self, xs: Array, method: str) -> Float[Array, "time outputs"]:
-        kernel = modal_kernel(
-            self.eigenvalues(), self.input_matrix(), self.output_matrix(), xs.shape[0], real=True
-        )
-        return causal_convolution(kernel, xs, method=method)
+        return causal_convolution(self._kernel(xs.shape[0]), xs, method=method)
+
+    def impulse_response(self, length: int) -> Float[Array, "length outputs inputs"]:
+        return with_feedthrough(self._kernel(length), self.D)
 
     def echo(self, state: Array, length: int) -> Float[Array, "time outputs"]:
         eigenvalues = self.eigenvalues()
@@ -117,6 +122,12 @@ class AbstractModalLayer(AbstractTimeInvariantLayer):
             C,
             feedthrough_matrix(self.D, shape, floating_type(self)),
             paired=(pairs,) * self.modes,
+        )
+
+    def _kernel(self, length: int) -> Float[Array, "length outputs inputs"]:
+        """`C A^j B` without `D`."""
+        return modal_kernel(
+            self.eigenvalues(), self.input_matrix(), self.output_matrix(), length, real=True
         )
 
 

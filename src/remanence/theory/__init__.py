@@ -47,6 +47,7 @@ from remanence.theory.hessians import (
     kernel_jacobian,
     reparametrised_hessian,
 )
+from remanence.theory.lag_moments import lag_moments, moment_loss
 from remanence.theory.losses import (
     finite_horizon_loss,
     gramian_loss,
@@ -118,6 +119,7 @@ __all__ = [
     "kernel_hessian",
     "kernel_jacobian",
     "kernel_loss",
+    "lag_moments",
     "landscape",
     "lru_worst_case_gain",
     "magnitude_sensitivity",
@@ -127,6 +129,7 @@ __all__ = [
     "minibatch_loss",
     "mode_sum_loss",
     "modes_of",
+    "moment_loss",
     "normalised_loss",
     "normalised_power",
     "numerical_rank",

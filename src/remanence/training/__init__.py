@@ -4,11 +4,14 @@
 students, a quadratic loss of the impulse response, a step rule, and out comes a `Trajectory`.
 `train` is the minibatch loop for any layer or stack on any task, with Optax, checkpoints and exact
 resume; `train_members` runs many models over seeds and learning rates in one program, and
-`evaluate_lengths` measures a model beyond the lengths it was trained on.
+`evaluate_lengths` measures a model beyond the lengths it was trained on. `train_exact` trains
+linear layers on their exact expected loss, or on minibatches, without running a sequence.
 """
 
 from remanence.training.descent import Trajectory, descend, record_steps
+from remanence.training.effective_rates import effective_learning_rates, ones_probe
 from remanence.training.evaluation import LengthEvaluation, evaluate_lengths
+from remanence.training.exact import ExactTraining, train_exact
 from remanence.training.fitting import Training, train
 from remanence.training.loss import AbstractImpulseResponseLoss, MetricLoss, WhiteLoss
 from remanence.training.members import MembersTraining, stack_models, train_members
@@ -34,6 +37,7 @@ __all__ = [
     "AbstractStepRule",
     "Adam",
     "AdaptiveGradientDescent",
+    "ExactTraining",
     "GradientDescent",
     "LengthEvaluation",
     "MembersTraining",
@@ -46,9 +50,11 @@ __all__ = [
     "balancedness",
     "by_role",
     "descend",
+    "effective_learning_rates",
     "evaluate_lengths",
     "near_zero_ensemble",
     "near_zero_parameters",
+    "ones_probe",
     "parameter_roles",
     "record_steps",
     "sequence_error",
@@ -56,5 +62,6 @@ __all__ = [
     "squared_norm",
     "stack_models",
     "train",
+    "train_exact",
     "train_members",
 ]

@@ -164,11 +164,11 @@ def train_members(
         test_length=test_length,
         members_by=members_by,
     )
-    rates = _rates(learning_rates)
+    rates = as_rates("train_members", learning_rates)
     keys = require_keys("train_members", "keys", keys, ndim=1)
     optimiser = default_optimiser(1.0) if optimiser is None else optimiser
     require_optimiser("train_members", optimiser)
-    _check_members(models, rates, keys)
+    check_members("train_members", models, rates.shape, keys.shape)
     trained, history = run(
         models,
         task,
@@ -185,30 +185,37 @@ def train_members(
     return MembersTraining(models=trained, learning_rates=rates, **history._asdict())
 
 
-def _rates(given: Any) -> Float[np.ndarray, "..."]:
+def as_rates(owner: str, given: Any) -> Float[np.ndarray, "..."]:
+    """Learning rates as an array; `RemanenceError` unless all are finite numbers."""
     try:
         rates = np.asarray(given, np.float64)
     except (TypeError, ValueError):
         rates = np.array(np.nan)
     if not np.isfinite(rates).all():
-        raise RemanenceError(
-            f"train_members: learning_rates must be finite numbers, got {shown(given)}"
-        )
+        raise RemanenceError(f"{owner}: learning_rates must be finite numbers, got {shown(given)}")
     return rates
 
 
-def _check_members(
-    models: AbstractRecurrentLayer, rates: np.ndarray, keys: Key[Array, "..."]
+def check_members(
+    owner: str,
+    models: AbstractRecurrentLayer,
+    rates: tuple[int, ...],
+    keys: tuple[int, ...] | None = None,
 ) -> None:
+    """Raise `RemanenceError` unless `models` is a stack with as many members as rates and keys."""
     sizes = {leaf.shape[:1] for leaf in jax.tree.leaves(eqx.filter(models, eqx.is_array))}
     if len(sizes) != 1 or sizes == {()}:
         raise RemanenceError(
-            f"train_members: the arrays of {type(models).__name__} have no common leading axis "
+            f"{owner}: the arrays of {type(models).__name__} have no common leading axis "
             "of members; make them with stack_models"
         )
     (members,) = sizes.pop()
-    if rates.shape != (members,) or keys.shape != (members,):
+    if keys is None and rates != (members,):
         raise RemanenceError(
-            f"train_members: {members} models need as many learning rates and keys, got shapes "
-            f"{rates.shape} and {keys.shape}; for one key everywhere repeat it"
+            f"{owner}: {members} models need as many learning rates, got shape {rates}"
+        )
+    if keys is not None and (rates != (members,) or keys != (members,)):
+        raise RemanenceError(
+            f"{owner}: {members} models need as many learning rates and keys, got shapes "
+            f"{rates} and {keys}; for one key everywhere repeat it"
         )

@@ -1,0 +1,220 @@
+"""Training linear layers on their exact loss: kernels instead of sequences.
+
+A linear student against a linear teacher errs by the input filtered with the difference `ΔK` of
+their impulse responses. The expected loss is a closed form of `ΔK`, and the loss of a minibatch
+is a quadratic form of it (`theory.lag_moments`) that every student shares: neither holds a state
+or runs a sequence.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from remanence.errors import NumericalError, RemanenceError
+from remanence.layers.contract import AbstractLinearLayer, AbstractRecurrentLayer
+from remanence.tasks.inputs import AbstractProcess, White
+from remanence.training._exact_steps import (
+    LONGEST_LEG,
+    Batches,
+    ExactProblem,
+    advance,
+    settle,
+    start,
+)
+from remanence.training.checks import (
+    require_keys,
+    require_number,
+    require_optimiser,
+    require_whole,
+    require_word,
+)
+from remanence.training.descent import record_steps
+from remanence.training.loop import member_of
+from remanence.training.members import as_rates, check_members
+from remanence.training.roles import check_real
+
+
+@dataclasses.dataclass(frozen=True)
+class ExactTraining:
+    """Trained students, stacked, and what they went through.
+
+    - `models`: with a leading axis of members on every array.
+    - `learning_rates` (members,).
+    - `steps` (records,): recorded steps, 0 and the last among them.
+    - `losses` (members, records): the exact expected loss there.
+    - `training_losses` (members, steps): what was descended, before each step: the loss of the
+      minibatch, or the expected loss again.
+    - `optimiser_states`: the optimiser's state at the end, stacked.
+    - `diverged_at` (members,): the step whose loss was not finite, or -1. Such a member keeps its
+      last parameters of finite loss.
+    """
+
+    models: AbstractLinearLayer
+    learning_rates: Float[np.ndarray, " members"]
+    steps: Int[np.ndarray, " records"]
+    losses: Float[np.ndarray, "members records"]
+    training_losses: Float[np.ndarray, "members steps"]
+    optimiser_states: Any
+    diverged_at: Int[np.ndarray, " members"]
+
+    @property
+    def final_losses(self) -> Float[np.ndarray, " members"]:
+        """The exact expected loss at the end; infinite for members that diverged."""
+        return np.where(self.diverged_at < 0, self.losses[:, -1], np.inf)
+
+    def member(self, index: int) -> AbstractRecurrentLayer:
+        """One trained student."""
+        return member_of(self.models, index)
+
+    def raise_if_diverged(self) -> None:
+        """Raise `NumericalError` naming the first member that diverged, its rate and its step."""
+        failed = np.flatnonzero(self.diverged_at >= 0)
+        if failed.size:
+            first = failed[np.argmin(self.diverged_at[failed])]
+            raise NumericalError(
+                f"exact training diverged at step {self.diverged_at[first]} in member {first}, "
+                f"learning rate {self.learning_rates[first]:g} ({failed.size} of "
+                f"{self.diverged_at.size} members); use a smaller learning rate"
+            )
+
+
+def train_exact(
+    models: AbstractRecurrentLayer,
+    targets: Float[Array | np.ndarray, "*members horizon outputs inputs"],
+    *,
+    learning_rates: Sequence[float | int] | Float[np.ndarray, " members"],
+    steps: int,
+    batch: int | None = None,
+    process: AbstractProcess | None = None,
+    key: PRNGKeyArray | None = None,
+    optimiser: optax.GradientTransformation | None = None,
+    factor: float | int = 0.5,
+    records_per_decade: int = 6,
+    members_by: str = "map",
+    on_progress: Callable[[float], None] | None = None,
+) -> ExactTraining:
+    """Train a stack of linear students to imitate impulse responses, without running a sequence.
+
+        L_T = factor · (1/T) Σ_{t=1…T} E‖y_t − y*_t‖² = factor · Σ_{n<T} (1 − n/T) ‖ΔK_n‖²
+
+    from zero states for white input of variance 1; `theory.kernel_loss` for others.
+
+    Args:
+        models: students with a leading axis of members (`stack_models`), any linear layer.
+        targets: the teacher's impulse response up to the training length T,
+            `teacher.impulse_response(T)`, for all members, or with a leading axis for each.
+        learning_rates: one for each member; multiplies the updates of `optimiser`.
+        steps: of the optimiser.
+        batch: sequences in a minibatch, fresh in every step and the same for all members. The
+            closed expected loss is descended if not given.
+        process: where the inputs come from, and so their autocorrelation in the expected loss;
+            white of variance 1 if not given. Channels are independent.
+        key: for the minibatches.
+        optimiser: with the rate one; Adam under a cosine decay to zero if not given.
+        factor: of every loss.
+        records_per_decade: how densely in log-steps the expected loss is recorded.
+        members_by: "map" runs members one after another, "vmap" side by side.
+        on_progress: hears the share that is done; what it raises ends the run.
+
+    Raises:
+        RemanenceError: for shapes that do not fit, settings out of range, or complex parameters.
+
+    Measured on two CPU cores for 64 states, T = 300, minibatches of 128, 10,000 steps
+    (benchmarks/exact_training.py): see docs/exact-training.md.
+
+    Source: derived: `y − y* = ΔK * x` for every input. The task is Zucchet & Orvieto (2024),
+    section 4.1.
+
+        models = stack_models(lambda key: LRU(1, 64, key=key), jax.random.split(key, 2))
+        targets = teacher.impulse_response(300)
+        train_exact(models, targets, learning_rates=[1e-3, 1e-2], steps=10_000)
+    """
+    owner = "train_exact"
+    if not isinstance(models, AbstractLinearLayer):
+        raise RemanenceError(
+            f"{owner}: {type(models).__name__} is no linear layer: it has no impulse response; "
+            "use train_members"
+        )
+    rates = as_rates(owner, learning_rates)
+    check_members(owner, models, rates.shape)
+    check_real(models)
+    require_word(owner, "members_by", members_by, ("map", "vmap"))
+    steps = require_whole(owner, "steps", steps)
+    process = White() if process is None else process
+    batches = None
+    if batch is not None:
+        size = require_whole(owner, "batch", batch)
+        batches = Batches(require_keys(owner, "key", key), process, size)
+    optimiser = cosine_adam(steps) if optimiser is None else optimiser
+    require_optimiser(owner, optimiser)
+    problem = ExactProblem.of(
+        models,
+        _targets(owner, models, targets, rates.size),
+        rates=rates,
+        process=process,
+        batches=batches,
+        optimiser=optimiser,
+        factor=require_number(owner, "factor", factor, above=0),
+        members_by=members_by,
+    )
+    schedule = record_steps(steps, require_whole(owner, "records_per_decade", records_per_decade))
+    fit = start(problem, models)
+    fit, first_losses = settle(problem, fit, jnp.asarray(0))
+    losses = [first_losses]
+    descended = []
+    for begin, record in itertools.pairwise(schedule.tolist()):
+        for first in range(begin, record, LONGEST_LEG):
+            stop = min(first + LONGEST_LEG, record)
+            fit, values = advance((problem, jnp.asarray(first), jnp.asarray(stop)), fit)
+            descended.append(np.asarray(values)[:, : stop - first])
+            if on_progress is not None:
+                on_progress(stop / steps)
+        fit, recorded = settle(problem, fit, jnp.asarray(record))
+        losses.append(recorded)
+    return ExactTraining(
+        models=problem.model(fit.parameters),
+        learning_rates=rates,
+        steps=schedule,
+        losses=np.stack([np.asarray(values) for values in losses], axis=1),
+        training_losses=np.concatenate(descended, axis=1),
+        optimiser_states=fit.optimiser,
+        diverged_at=np.asarray(fit.diverged_at),
+    )
+
+
+@functools.cache
+def cosine_adam(steps: int) -> optax.GradientTransformation:
+    """Adam whose rate falls from 1 to 0 by a cosine; one object for each length of the run."""
+    return optax.adam(optax.cosine_decay_schedule(1.0, steps))
+
+
+def _targets(
+    owner: str, models: AbstractLinearLayer, targets: Any, members: int
+) -> Float[Array, "members horizon outputs inputs"]:
+    response = jnp.asarray(targets)
+    one = member_of(models, 0)
+    if response.ndim not in (3, 4) or response.shape[-2:] != (
+        one.outputs,
+        one.inputs,
+    ):
+        raise RemanenceError(
+            f"{owner}: targets have shape {response.shape}, expected (horizon, {one.outputs}, "
+            f"{one.inputs}) for the outputs and inputs of {type(models).__name__}, or one for "
+            "each member"
+        )
+    if response.ndim == 4 and response.shape[0] != members:
+        raise RemanenceError(
+            f"{owner}: there are targets for {response.shape[0]} members, and {members} models"
+        )
+    if not response.shape[-3]:
+        raise RemanenceError(f"{owner}: the targets have no lags")
+    return (
+        response if response.ndim == 4 else jnp.broadcast_to(response, (members, *response.shape))
+    )
