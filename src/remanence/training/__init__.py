@@ -5,7 +5,8 @@ students, a quadratic loss of the impulse response, a step rule, and out comes a
 `train` is the minibatch loop for any layer or stack on any task, with Optax, checkpoints and exact
 resume; `train_members` runs many models over seeds and learning rates in one program, and
 `evaluate_lengths` measures a model beyond the lengths it was trained on. `train_exact` trains
-linear layers on their exact expected loss, or on minibatches, without running a sequence.
+linear layers on their exact expected loss, or on minibatches, without running a sequence;
+`train_online` trains one diagonal layer on a stream, with exact gradients at every time step.
 """
 
 from remanence.training.descent import Trajectory, descend, record_steps
@@ -15,6 +16,7 @@ from remanence.training.exact import ExactTraining, train_exact
 from remanence.training.fitting import Training, train
 from remanence.training.loss import AbstractImpulseResponseLoss, MetricLoss, WhiteLoss
 from remanence.training.members import MembersTraining, stack_models, train_members
+from remanence.training.online import OnlineState, OnlineTraining, train_online
 from remanence.training.optimisers import adamw_by_role
 from remanence.training.parameters import (
     Parameters,
@@ -42,6 +44,8 @@ __all__ = [
     "LengthEvaluation",
     "MembersTraining",
     "MetricLoss",
+    "OnlineState",
+    "OnlineTraining",
     "Parameters",
     "Training",
     "Trajectory",
@@ -64,4 +68,5 @@ __all__ = [
     "train",
     "train_exact",
     "train_members",
+    "train_online",
 ]
