@@ -1,0 +1,176 @@
+"""Effective learning rates, the sweep of heads, and the sweep of angles."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import Float, PyTree
+
+from remanence.layers import LRU, DiagonalRNN, LinearRNN
+from remanence.studies.sensitivity.architectures_settings import FEW_RATES
+from remanence.studies.sensitivity.rates_settings import FEW_HEAD_RATES, RateSettings
+from remanence.studies.sensitivity.runs import Grid, Job, run_jobs
+from remanence.studies.sensitivity.students import STUDENTS, heads_student
+from remanence.studies.sensitivity.teachers import published_teacher
+from remanence.training import cosine_adam, effective_learning_rates, ones_probe
+
+PROBED = ("dense RNN", "complex diagonal", "LRU")
+TURNED = ("dense RNN", "complex diagonal", "LRU")
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupRates:
+    """Effective learning rates of one group of parameters: clean ones, and the probe of ones."""
+
+    student: str
+    group: str
+    clean: Float[np.ndarray, " parameters"]
+    probe: Float[np.ndarray, " parameters"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rates:
+    """What the part measured.
+
+    - `groups`: after training with a constant rate.
+    - `heads`, `head_rates`: the grids by number of heads; geometric means of the effective
+      learning rates of A half-way through training, (starts,) each.
+    - `angles`: grids by student and largest angle.
+    """
+
+    groups: list[GroupRates]
+    heads: dict[int, Grid]
+    head_rates: dict[int, Float[np.ndarray, " starts"]]
+    angles: dict[str, list[Grid]]
+
+    def group(self, student: str, group: str) -> GroupRates:
+        """One group by its names."""
+        return next(g for g in self.groups if (g.student, g.group) == (student, group))
+
+
+def measure_rates(settings: RateSettings, on_progress: Callable[[float, str], None]) -> Rates:
+    """Train everything, two jobs at a time; the half-way runs follow the choice of rates."""
+    teacher = published_teacher(settings.least)
+    plain = Job(
+        STUDENTS["LRU"],
+        (teacher,),
+        settings.least,
+        (settings.constant_rate,),
+        1,
+        settings.steps,
+        settings.batch,
+        seed=settings.seed,
+    )
+    jobs: dict[Any, Job] = {
+        ("constant", name): dataclasses.replace(
+            plain, student=STUDENTS[name], optimiser=constant_adam()
+        )
+        for name in PROBED
+    }
+    for heads in settings.heads:
+        student = heads_student(heads)
+        rates = student.rates if settings.every_rate else FEW_HEAD_RATES[heads]
+        jobs["heads", heads] = dataclasses.replace(
+            plain, student=student, rates=rates, starts=settings.starts
+        )
+    for name in TURNED:
+        student = STUDENTS[name]
+        rates = student.rates if settings.every_rate else FEW_RATES[name][-1:]
+        for phase in settings.phases:
+            # Exact losses: the published minibatches would double the time of the whole study.
+            jobs["angles", name, phase] = dataclasses.replace(
+                plain,
+                student=student,
+                teachers=(published_teacher(settings.least, phase),),
+                phase=phase,
+                rates=rates,
+                starts=settings.angle_starts,
+                batch=None,
+            )
+    grids = dict(
+        zip(
+            jobs,
+            run_jobs(list(jobs.values()), lambda share, what: on_progress(0.85 * share, what)),
+            strict=True,
+        )
+    )
+    heads = {count: grids["heads", count] for count in settings.heads}
+    halves = [
+        dataclasses.replace(
+            grid.job,
+            rates=(grid.rate,),
+            steps=settings.steps // 2,
+            optimiser=cosine_adam(settings.steps),
+        )
+        for grid in heads.values()
+    ]
+    half_way = run_jobs(halves, lambda share, what: on_progress(0.85 + 0.15 * share, what))
+    return Rates(
+        groups=[g for name in PROBED for g in group_rates(grids["constant", name])],
+        heads=heads,
+        head_rates={
+            count: mean_rates_of_A(grid) for count, grid in zip(heads, half_way, strict=True)
+        },
+        angles={
+            name: [grids["angles", name, phase] for phase in settings.phases] for name in TURNED
+        },
+    )
+
+
+@functools.cache
+def constant_adam() -> optax.GradientTransformation:
+    """Adam of rate one; one object, so that its programs are compiled once."""
+    return optax.adam(1.0)
+
+
+def group_rates(grid: Grid) -> Iterator[GroupRates]:
+    """Both definitions for every group of the parameters of the first start."""
+    student, state = grid.trained(0)
+    optimiser = constant_adam()
+    clean = effective_learning_rates(state, grid.rate)
+    probe = jax.tree.map(lambda leaf: leaf * grid.rate, ones_probe(optimiser, state, student))
+    for group in _groups(student):
+        yield GroupRates(
+            grid.job.student.name, group, *(_of(tree, group) for tree in (clean, probe))
+        )
+
+
+def mean_rates_of_A(grid: Grid) -> Float[np.ndarray, " starts"]:
+    """Geometric means over A, half-way through a cosine schedule, where the rate is half."""
+    means = []
+    for start in range(grid.job.starts):
+        _, state = grid.trained(start)
+        rates = effective_learning_rates(state, grid.rate / 2).A
+        means.append(np.exp(np.mean(np.log(np.asarray(rates, np.float64)))))
+    return np.array(means)
+
+
+_GROUPS: dict[type, dict[str, Callable[[Any], list[Any]]]] = {
+    LinearRNN: {"A": lambda m: [m.A], "B": lambda m: [m.B], "C": lambda m: [m.C]},
+    DiagonalRNN: {
+        "Re λ": lambda m: [m.eigenvalues.re],
+        "Im λ": lambda m: [m.eigenvalues.im],
+        "B": lambda m: [m.B.real, m.B.imag],
+        "C": lambda m: [m.C.real, m.C.imag],
+    },
+    LRU: {
+        "ω_ν": lambda m: [m.eigenvalues.magnitude_parameter],
+        "ω_θ": lambda m: [m.eigenvalues.phase_parameter],
+        "log γ": lambda m: [m.normalisation.log_gamma],
+        "B": lambda m: [m.B.real, m.B.imag],
+        "C": lambda m: [m.C.real, m.C.imag],
+    },
+}
+
+
+def _groups(student: PyTree[Any]) -> list[str]:
+    return list(_GROUPS[type(student)])
+
+
+def _of(tree: PyTree[Any], group: str) -> Float[np.ndarray, " parameters"]:
+    leaves = _GROUPS[type(tree)][group](tree)
+    return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in leaves])
