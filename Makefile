@@ -1,7 +1,7 @@
 # make demo   fit a year of hourly weather and print where the report is
 # make test   the whole test suite
 # make check  everything CI runs
-# make bench  speed: full-batch descent, recurrences, engines, GRU, minibatch training (5 minutes)
+# make bench  speed: descent, recurrences, engines, GRU, minibatch and exact training (6 minutes)
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -39,6 +39,7 @@ bench: env
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/gru.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/exact_training.py
 
 clean:
 	rm -rf .venv .demo demo-report .jax-cache .hypothesis .pytest_cache .ruff_cache build

@@ -14,6 +14,7 @@ from remanence.studies.runner import find_study as find_study
 from remanence.studies.runner import run_study as run_study
 from remanence.studies.runner import save_study as save_study
 from remanence.studies.runner import study_page as study_page
+from remanence.studies.sensitivity import SENSITIVITY
 
-STUDIES: tuple[Study, ...] = (LOW_DIMENSIONAL,)
+STUDIES: tuple[Study, ...] = (LOW_DIMENSIONAL, SENSITIVITY)
 """Every study, in the order of `remanence study list`."""

@@ -52,7 +52,12 @@ def moment_loss(
     *,
     factor: float | int = 0.5,
 ) -> Float[Array, ""]:
-    """`factor · Σ_{n,m} tr(ΔK_n G_nm ΔK_mᵀ)`, G (time, inputs, time, inputs): with `lag_moments(xs)`, exactly `minibatch_loss`.
+    """`factor · Σ_{n,m} tr(ΔK_n G_nm ΔK_mᵀ)`: with `lag_moments(xs)`, exactly `minibatch_loss`.
+
+    Args:
+        difference: `ΔK`.
+        moments: `G`, `(time, inputs, time, inputs)`.
+        factor: of the loss.
 
     Raises:
         RemanenceError: if the moments are not those of as many lags and inputs.

@@ -101,22 +101,25 @@ class ExactFit(NamedTuple):
 
 
 def start(problem: ExactProblem, models: AbstractLinearLayer) -> ExactFit:
-    """The state before the first step, in buffers of its own: `advance` consumes them."""
+    """The state before the first step."""
     parameters = eqx.filter(models, eqx.is_inexact_array)
-    optimiser = eqx.filter_jit(jax.vmap(problem.optimiser.init))(parameters)
-    alive = jnp.full(problem.rates.shape, -1)
-    return jax.tree.map(jnp.array, ExactFit(parameters, parameters, optimiser, alive))
+    optimiser = _initial(problem.optimiser, parameters)
+    return ExactFit(parameters, parameters, optimiser, jnp.full(problem.rates.shape, -1))
 
 
-@eqx.filter_jit(donate="all-except-first")
+@eqx.filter_jit
+def _initial(optimiser: optax.GradientTransformation, parameters: PyTree[Any]) -> PyTree[Any]:
+    return jax.vmap(optimiser.init)(parameters)
+
+
+@eqx.filter_jit
 def advance(
-    given: tuple[ExactProblem, Int[Array, ""], Int[Array, ""]], fit: ExactFit
+    problem: ExactProblem, begin: Int[Array, ""], stop: Int[Array, ""], fit: ExactFit
 ) -> tuple[ExactFit, Float[Array, "members leg"]]:
-    """Every member from step `begin` to `stop`, `given = (problem, begin, stop)`.
+    """Every member from step `begin` to `stop`.
 
     Also returns the losses before each of those steps, the rest of the leg NaN.
     """
-    problem, begin, stop = given
 
     def step(carry: tuple[ExactFit, Array, Array]) -> tuple[ExactFit, Array, Array]:
         fit, losses, count = carry
@@ -151,29 +154,33 @@ def advance(
     return fit, losses
 
 
-@eqx.filter_jit
 def settle(
-    problem: ExactProblem, fit: ExactFit, step: Int[Array, ""]
-) -> tuple[ExactFit, Float[Array, " members"]]:
+    problem: ExactProblem, fit: ExactFit, step: int
+) -> tuple[ExactFit, Float[np.ndarray, " members"]]:
     """The exact expected losses; a member whose loss is not finite goes back and stays there."""
+    losses = np.asarray(_losses_of(problem, fit.parameters))
+    lost = ~np.isfinite(losses)
+    if not lost.any():
+        return fit, losses
+    before = np.asarray(_losses_of(problem, fit.previous))
+    back = jnp.asarray(lost)
 
-    def member(
-        one: tuple[ExactFit, PyTree[Any], Array],
-    ) -> tuple[ExactFit, Array]:
-        fit, rest, target = one
-        now, before = (
-            problem.expected_loss(_difference(own, rest, target))
-            for own in (fit.parameters, fit.previous)
-        )
-        finite = jnp.isfinite(now)
-        return ExactFit(
-            _choose(finite, fit.parameters, fit.previous),
-            fit.previous,
-            fit.optimiser,
-            jnp.where(finite | (fit.diverged_at >= 0), fit.diverged_at, step),
-        ), jnp.where(finite, now, before)
+    def chosen(now: Array, previous: Array) -> Array:
+        return jnp.where(back.reshape(back.shape + (1,) * (now.ndim - 1)), previous, now)
 
-    return _over_members(problem, member, (fit, problem.rest, problem.targets))
+    parameters = jax.tree.map(chosen, fit.parameters, fit.previous)
+    first = back & (fit.diverged_at < 0)
+    diverged_at = jnp.where(first, jnp.full_like(fit.diverged_at, step), fit.diverged_at)
+    moved = fit._replace(parameters=parameters, diverged_at=diverged_at)
+    return moved, np.where(lost, before, losses)
+
+
+@eqx.filter_jit
+def _losses_of(problem: ExactProblem, parameters: PyTree[Any]) -> Float[Array, " members"]:
+    def member(one: tuple[PyTree[Any], PyTree[Any], Array]) -> Array:
+        return problem.expected_loss(_difference(*one))
+
+    return _over_members(problem, member, (parameters, problem.rest, problem.targets))
 
 
 def _loss_of_step(problem: ExactProblem, step: Int[Array, ""]) -> Any:

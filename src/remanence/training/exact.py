@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -166,23 +167,23 @@ def train_exact(
     )
     schedule = record_steps(steps, require_whole(owner, "records_per_decade", records_per_decade))
     fit = start(problem, models)
-    fit, first_losses = settle(problem, fit, jnp.asarray(0))
+    fit, first_losses = settle(problem, fit, 0)
     losses = [first_losses]
     descended = []
     for begin, record in itertools.pairwise(schedule.tolist()):
         for first in range(begin, record, LONGEST_LEG):
             stop = min(first + LONGEST_LEG, record)
-            fit, values = advance((problem, jnp.asarray(first), jnp.asarray(stop)), fit)
+            fit, values = advance(problem, jnp.asarray(first), jnp.asarray(stop), fit)
             descended.append(np.asarray(values)[:, : stop - first])
             if on_progress is not None:
                 on_progress(stop / steps)
-        fit, recorded = settle(problem, fit, jnp.asarray(record))
+        fit, recorded = settle(problem, fit, record)
         losses.append(recorded)
     return ExactTraining(
         models=problem.model(fit.parameters),
         learning_rates=rates,
         steps=schedule,
-        losses=np.stack([np.asarray(values) for values in losses], axis=1),
+        losses=np.stack(losses, axis=1),
         training_losses=np.concatenate(descended, axis=1),
         optimiser_states=fit.optimiser,
         diverged_at=np.asarray(fit.diverged_at),
@@ -198,8 +199,8 @@ def cosine_adam(steps: int) -> optax.GradientTransformation:
 def _targets(
     owner: str, models: AbstractLinearLayer, targets: Any, members: int
 ) -> Float[Array, "members horizon outputs inputs"]:
-    response = jnp.asarray(targets)
-    one = member_of(models, 0)
+    response = np.asarray(targets)
+    one = eqx.filter_eval_shape(member_of, models, 0)
     if response.ndim not in (3, 4) or response.shape[-2:] != (
         one.outputs,
         one.inputs,
@@ -215,6 +216,5 @@ def _targets(
         )
     if not response.shape[-3]:
         raise RemanenceError(f"{owner}: the targets have no lags")
-    return (
-        response if response.ndim == 4 else jnp.broadcast_to(response, (members, *response.shape))
-    )
+    shape = response.shape if response.ndim == 4 else (members, *response.shape)
+    return jnp.asarray(np.broadcast_to(response, shape))

@@ -98,5 +98,5 @@ def _columns(grids: list[tuple[str, float, Grid]]) -> dict[str, np.ndarray]:
 
 
 ARCHITECTURES = Part(
-    "architectures", run_architectures, {"quick": QUICK, "full": FULL}, weight=40.0
+    "architectures", run_architectures, {"quick": QUICK, "full": FULL}, weight=30.0
 )

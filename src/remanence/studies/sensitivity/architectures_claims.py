@@ -146,7 +146,8 @@ def ensemble_claim(settings: ArchitectureSettings, found: Architectures) -> Clai
             + ", ".join(f"{name} {value:.1e}" for name, value in medians.items())
             + f"; teacher by teacher the factor is {factors.min():.2g} to {factors.max():.2g} "
             f"(quartiles {listed(np.percentile(factors, [25, 75]), '.2g')}); one start each, "
-            f"{settings.steps:,} steps on the exact expected loss, one rate for all teachers"
+            f"{settings.ensemble_steps:,} steps on the exact expected loss, one rate for all "
+            "teachers"
         ),
         verdict=verdict(ratio > _FACTOR),
     )

@@ -13,7 +13,7 @@ from remanence.studies.sensitivity.architectures_settings import (
     SWEPT,
     ArchitectureSettings,
 )
-from remanence.studies.sensitivity.runs import HORIZON, Grid, Job, run_jobs
+from remanence.studies.sensitivity.runs import HORIZON, Grid, Job, response, run_jobs
 from remanence.studies.sensitivity.students import STUDENTS
 from remanence.studies.sensitivity.teachers import (
     loss_of_response,
@@ -68,10 +68,8 @@ def measure_architectures(
     others = tuple(other_teachers(settings))
     for name in ENSEMBLE:
         job = _job(settings, name, settings.levels[-1], others, len(others))
-        # On the exact loss, and in the quick preset at the one rate that was best elsewhere.
-        rates = job.rates if settings.every_rate else job.rates[-1:]
         jobs["ensemble", name, settings.levels[-1]] = dataclasses.replace(
-            job, rates=rates, batch=None, seed=settings.seed + 1
+            job, steps=settings.ensemble_steps, batch=None, seed=settings.seed + 1
         )
     grids = dict(zip(jobs, run_jobs(list(jobs.values()), on_progress), strict=True))
     hardest = settings.levels[-1]
@@ -99,12 +97,10 @@ def missing_pattern(grid: Grid) -> Pattern:
     eigenvalues, weights = modal_residues(teacher)
     real = np.abs(np.imag(eigenvalues)) < 1e-9
     missing = missing_response(eigenvalues[real], weights[real], HORIZON)
-    target = np.asarray(teacher.impulse_response(HORIZON))[:, 0, 0]
+    target = response(teacher)[:, 0, 0]
     errors = []
     for start in range(grid.job.starts):
-        student, _ = grid.trained(start)
-        response = np.asarray(student.impulse_response(HORIZON), np.float64)[:, 0, 0]
-        errors.append(target - response)
+        errors.append(target - response(grid.trained(start)[0])[:, 0, 0])
     return Pattern(missing, np.stack(errors), loss_of_response(missing))
 
 

@@ -11,34 +11,44 @@ class ArchitectureSettings:
       ablation and the ensemble of teachers.
     - `steps`: of Adam; `batch`: sequences in a minibatch, None for the exact expected loss.
     - `starts`: students for each learning rate on the published teacher.
-    - `teachers`, `ensemble_starts`: other systems of the same recipe, each with one student for
+    - `teachers`, `ensemble_steps`: other systems of the same recipe, each with one student for
       each learning rate; always on the exact loss.
-    - `every_rate`: the published grids of learning rates, else one to two rates near their best.
+    - `every_rate`: the published grids of learning rates, else one rate near their best.
     """
 
     levels: tuple[float, ...] = (0.36, 0.68, 0.84, 0.92, 0.96, 0.98, 0.99)
     steps: int = 10_000
     batch: int | None = 128
     starts: int = 10
-    teachers: int = 20
+    teachers: int = 12
+    ensemble_steps: int = 10_000
     every_rate: bool = True
     seed: int = 0
 
 
 FULL = ArchitectureSettings()
 QUICK = dataclasses.replace(
-    FULL, levels=(0.36, 0.99), batch=None, starts=1, teachers=10, every_rate=False
+    FULL,
+    levels=(0.36, 0.99),
+    batch=None,
+    starts=2,
+    teachers=10,
+    ensemble_steps=5_000,
+    every_rate=False,
 )
 
 FEW_RATES = {
-    "dense RNN": (1e-3, 3.2e-4),
-    "32 blocks": (3.2e-3,),
-    "64 blocks, 128 states": (3.2e-3,),
-    "complex diagonal": (1e-2, 3.2e-3),
-    "complex diagonal, γ": (1e-2, 3.2e-3),
-    "LRU": (1e-2, 3.2e-3),
+    name: (rate,)
+    for name, rate in {
+        "dense RNN": 3.2e-4,
+        "32 blocks": 3.2e-3,
+        "64 blocks, 128 states": 3.2e-3,
+        "complex diagonal": 3.2e-3,
+        "complex diagonal, γ": 3.2e-3,
+        "LRU": 3.2e-3,
+    }.items()
 }
-"""Near the best of the published grids, for the quick preset."""
+"""The rate of the quick preset: near the best of the published grid at ν₀ = 0.99."""
 
 SWEPT = ("dense RNN", "LRU")
 """Students of the memory sweep, figure 3A."""

@@ -15,7 +15,7 @@ from remanence.studies.sensitivity.rates_settings import FULL, QUICK, RateSettin
 
 
 def run_rates(settings: RateSettings, progress: AbstractProgress) -> Finding:
-    """Measure S6 (effective learning rates), S8 (heads) and S10h (angles)."""
+    """Measure S6 (effective learning rates), S8 (heads) and S10i (angles)."""
     found = measure_rates(settings, progress.update)
     starts, angle_starts = (
         f"median and range of {count} starts" if count > 1 else "one start"
@@ -88,4 +88,4 @@ def _tables(settings: RateSettings, found: Rates) -> dict[str, dict[str, np.ndar
     }
 
 
-RATES = Part("learning rates", run_rates, {"quick": QUICK, "full": FULL}, weight=25.0)
+RATES = Part("learning rates", run_rates, {"quick": QUICK, "full": FULL}, weight=22.0)

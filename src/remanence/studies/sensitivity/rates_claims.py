@@ -20,7 +20,7 @@ _ANGLE_FACTOR = 100.0
 
 
 def rate_claims(settings: RateSettings, found: Rates) -> tuple[Claim, ...]:
-    """S6a to S6c, S8a to S8c, S10h."""
+    """S6a to S6c, S8a to S8c, S10i."""
     return (
         clean_claim(settings, found),
         probe_claim(settings, found),
@@ -170,11 +170,11 @@ def head_rate_claim(settings: RateSettings, found: Rates) -> Claim:
 
 
 def angle_claim(settings: RateSettings, found: Rates) -> Claim:
-    """S10h: training against the range of angles."""
+    """S10i: training against the range of angles."""
     medians = {name: [grid.median for grid in grids] for name, grids in found.angles.items()}
     factor = min(np.array(medians["dense RNN"]) / medians["complex diagonal"])
     return Claim(
-        id="S10h",
+        id="S10i",
         statement=(
             "Whatever the range of the teacher's angles, complex diagonal students learn what "
             "dense ones do not, although their Hessian is far from diagonal when the angles are "

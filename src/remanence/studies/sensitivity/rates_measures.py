@@ -79,7 +79,7 @@ def measure_rates(settings: RateSettings, on_progress: Callable[[float, str], No
         )
     for name in TURNED:
         student = STUDENTS[name]
-        rates = student.rates if settings.every_rate else FEW_RATES[name][-1:]
+        rates = student.rates if settings.every_rate else FEW_RATES[name]
         for phase in settings.phases:
             # Exact losses: the published minibatches would double the time of the whole study.
             jobs["angles", name, phase] = dataclasses.replace(

@@ -16,8 +16,8 @@ class RateSettings:
 
     least: float = 0.99
     steps: int = 10_000
-    starts: int = 10
-    angle_starts: int = 5
+    starts: int = 5
+    angle_starts: int = 3
     batch: int | None = 128
     every_rate: bool = True
     constant_rate: float = 1e-3

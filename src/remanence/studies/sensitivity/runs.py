@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from remanence.layers.contract import AbstractLinearLayer
 from remanence.studies.sensitivity.students import DTYPE, Student
 from remanence.studies.sensitivity.teachers import PHASE
 from remanence.studies.threads import in_threads
@@ -87,7 +89,7 @@ class Grid:
         training, member = self.trainings[0], index
         if len(self.trainings) > 1:
             training, member = self.trainings[start], self.best
-        return training.member(member), _one(training.optimiser_states, member)
+        return _one(training.models, member), _one(training.optimiser_states, member)
 
 
 def run_jobs(jobs: Sequence[Job], on_progress: Callable[[float, str], None]) -> list[Grid]:
@@ -108,33 +110,39 @@ def run_jobs(jobs: Sequence[Job], on_progress: Callable[[float, str], None]) -> 
 
 def run_job(job: Job, heard: Callable[[float], None]) -> Grid:
     """One job: all members in one call, or for minibatches one call for each start."""
-    keys = jax.vmap(lambda index: jax.random.fold_in(jax.random.key(job.seed), index))(
-        jnp.arange(job.starts)
-    )
-    models = job.student.start(keys, job.least, job.phase)
-    responses = np.stack(
-        [np.asarray(teacher.impulse_response(HORIZON)) for teacher in job.teachers]
-    )
-    targets = jnp.asarray(np.broadcast_to(responses, (job.starts, *responses.shape[1:])), DTYPE)
+    models = job.student.start(job.seed, job.starts, job.least, job.phase)
+    responses = np.stack([response(teacher) for teacher in job.teachers])
+    targets = np.broadcast_to(responses, (job.starts, *responses.shape[1:])).astype(DTYPE)
     rates = np.asarray(job.rates)
     if job.batch is None:
         members = [(rate, start) for rate in range(rates.size) for start in range(job.starts)]
         trained = _train(job, models, targets, rates, members, heard)
-        losses = trained.final_losses.reshape(rates.size, job.starts)
+        losses = trained.final_losses.astype(np.float64).reshape(rates.size, job.starts)
         return Grid(job, losses, (trained,))
     runs = []
     for start in range(job.starts):
         members = [(rate, start) for rate in range(rates.size)]
         share = lambda value, start=start: heard((start + value) / job.starts)  # noqa: E731
-        data = jax.random.fold_in(keys[start], 1)
+        data = jax.random.fold_in(jax.random.key(job.seed), start)
         runs.append(_train(job, models, targets, rates, members, share, batch=job.batch, key=data))
-    return Grid(job, np.stack([run.final_losses for run in runs], axis=1), tuple(runs))
+    losses = np.stack([run.final_losses.astype(np.float64) for run in runs], axis=1)
+    return Grid(job, losses, tuple(runs))
+
+
+def response(system: StateSpace | AbstractLinearLayer) -> Float[np.ndarray, "lags 1 1"]:
+    """The impulse response over the horizon."""
+    return np.asarray(_response(system), np.float64)
+
+
+@eqx.filter_jit
+def _response(system: StateSpace | AbstractLinearLayer) -> Float[Array, "lags 1 1"]:
+    return system.impulse_response(HORIZON)
 
 
 def _train(
     job: Job,
     models: PyTree[Any],
-    targets: Float[Array, "starts lags outputs inputs"],
+    targets: Float[np.ndarray, "starts lags outputs inputs"],
     rates: Float[np.ndarray, " rates"],
     members: list[tuple[int, int]],
     heard: Callable[[float], None],
@@ -143,7 +151,7 @@ def _train(
     """The members, each a pair of a rate and a start."""
     chosen = np.array([start for _, start in members])
     return train_exact(
-        jax.tree.map(lambda leaf: leaf[chosen], models),
+        jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[chosen]), models),
         targets[chosen],
         learning_rates=rates[[rate for rate, _ in members]],
         steps=job.steps,
@@ -155,4 +163,5 @@ def _train(
 
 
 def _one(tree: PyTree[Any], index: int) -> PyTree[Any]:
-    return jax.tree.map(lambda leaf: leaf[index], tree)
+    # Through NumPy: indexing by JAX compiles a program for every shape.
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], tree)

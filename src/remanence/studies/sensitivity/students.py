@@ -8,9 +8,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, PRNGKeyArray
+import scipy.special
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from remanence.layers import LRU, DiagonalRNN, LearnedSquareRoot, LinearRNN, Polar, ReIm
+from remanence.layers import (
+    LRU,
+    AbstractEigenvalues,
+    AbstractNormalisation,
+    DiagonalRNN,
+    LearnedSquareRoot,
+    LinearRNN,
+    NoNormalisation,
+    Polar,
+    ReIm,
+)
 from remanence.layers.arrays import SplitComplex
 from remanence.layers.contract import AbstractRecurrentLayer
 from remanence.layers.modal import AbstractModalLayer
@@ -20,9 +31,12 @@ DTYPE = jnp.float32
 STATE = 64
 
 
+Start = Callable[[int, int, float, float], AbstractRecurrentLayer]
+
+
 @dataclasses.dataclass(frozen=True)
 class Student:
-    """One architecture: `start(keys, least, phase)` gives a stack with a member for each key.
+    """One architecture: `start(seed, count, least, phase)` gives a stack of `count` members.
 
     - `least`, `phase`: the ring of the teacher, which diagonal students start on; dense and
       block-diagonal ones start with `least = 0`, as published ("better results without").
@@ -31,83 +45,98 @@ class Student:
     """
 
     name: str
-    start: Callable[[Key[Array, " members"], float, float], AbstractRecurrentLayer]
+    start: Start
     rates: tuple[float, ...]
     members_by: str
 
 
-def blocks(heads: int, state: int = STATE) -> Callable[..., AbstractRecurrentLayer]:
+def blocks(heads: int, state: int = STATE) -> Start:
     """A linear RNN of `heads` dense blocks; one block is the fully connected one.
 
     Each block is Gaussian with its eigenvalues moved to magnitude `tanh|l|`; `B ~ N(0, 1)`,
     `C ~ N(0, 1/state)`, `D ~ N(0, 1)`, truncated at two standard deviations as Flax does.
     """
+    size = state // heads
 
-    def start(keys: Key[Array, " members"], least: float, phase: float) -> AbstractRecurrentLayer:
-        size = state // heads
-        for_A, for_B, for_C, for_D = jnp.moveaxis(
-            jax.vmap(lambda k: jax.random.split(k, 4))(keys), 1, 0
+    def start(seed: int, count: int, least: float, phase: float) -> AbstractRecurrentLayer:
+        def one(rng: np.random.Generator) -> tuple[Float[np.ndarray, "..."], ...]:
+            A = rng.normal(size=(heads, size, size)) / math.sqrt(size)
+            return (
+                on_ring(A, 0.0, phase),
+                _lecun(rng, (heads, size, 1), 1),
+                _lecun(rng, (1, heads, size), state),
+                _lecun(rng, (1,), 1),
+            )
+
+        plain = _structure(lambda key: LinearRNN(1, state, 1, blocks=heads, key=key, dtype=DTYPE))
+        return eqx.tree_at(
+            lambda own: (own.A, own.B, own.C, own.D), plain, _stacked(seed, count, one)
         )
-        A = np.asarray(_normals(for_A, (heads, size, size)), np.float64) / math.sqrt(size)
-        drawn = (
-            jnp.asarray(on_ring(A, 0.0, phase), DTYPE),
-            _lecun(for_B, (heads, size, 1), 1),
-            _lecun(for_C, (1, heads, size), state),
-            _lecun(for_D, (1,), 1),
-        )
-        plain = eqx.filter_vmap(
-            lambda key: LinearRNN(1, state, 1, blocks=heads, key=key, dtype=DTYPE)
-        )(keys)
-        return eqx.tree_at(lambda own: (own.A, own.B, own.C, own.D), plain, drawn)
 
     return start
 
 
 def diagonal(
-    make: Callable[[PRNGKeyArray, float, float], AbstractModalLayer],
-) -> Callable[..., AbstractRecurrentLayer]:
-    """A diagonal student, `B` of variance 1/state and `C` of 1 in each part (one output)."""
+    parts: Callable[[Polar], tuple[AbstractEigenvalues, AbstractNormalisation]],
+    make: Callable[[AbstractEigenvalues, AbstractNormalisation, PRNGKeyArray], AbstractModalLayer],
+) -> Start:
+    """A diagonal student on the ring of the teacher, made from eigenvalues in polar form.
 
-    def one(key: PRNGKeyArray, least: float, phase: float) -> AbstractModalLayer:
-        for_layer, for_B, for_C = jax.random.split(key, 3)
-        layer = make(for_layer, least, phase)
-        modes = layer.modes
-        B = jax.random.normal(for_B, (2, modes, 1), DTYPE) / math.sqrt(modes)
-        C = jax.random.normal(for_C, (2, 1, modes), DTYPE)
+    `|λ|² = u (1 − ν₀²) + ν₀²`, `θ` uniform in (−φ, φ), modulo 2π so that it has a logarithm; `B`
+    of variance 1/state and `C` of 1 in each part, `D` of 1 (one input, one output).
+    """
+
+    def start(seed: int, count: int, least: float, phase: float) -> AbstractRecurrentLayer:
+        def one(rng: np.random.Generator) -> tuple[Float[np.ndarray, "..."], ...]:
+            log_magnitude = np.log1p((least**2 - 1) * rng.uniform(1e-6, 1, STATE)) / 2
+            turned = np.mod(phase * rng.uniform(-1, 1, STATE), 2 * np.pi)
+            return (
+                np.log(-log_magnitude),
+                np.log(turned),
+                *(rng.normal(size=(STATE, 1)) / math.sqrt(STATE) for _ in range(2)),
+                *(rng.normal(size=(1, STATE)) for _ in range(2)),
+                rng.normal(size=1),
+            )
+
+        magnitude, angle, *rest = _stacked(seed, count, one)
+        ring = Polar(magnitude, angle, "double exponential", "exponential")
+        B_real, B_imag, C_real, C_imag, D = rest
+        eigenvalues, gamma = parts(ring)
+        first = jax.tree.map(lambda leaf: np.asarray(leaf)[0], (eigenvalues, gamma))
+        plain = _structure(lambda key: make(first[0], first[1], key))
         return eqx.tree_at(
-            lambda own: (own.B, own.C), layer, (SplitComplex(B[0], B[1]), SplitComplex(C[0], C[1]))
+            lambda own: (own.eigenvalues, own.normalisation, own.B, own.C, own.D),
+            plain,
+            (eigenvalues, gamma, SplitComplex(B_real, B_imag), SplitComplex(C_real, C_imag), D),
         )
-
-    def start(keys: Key[Array, " members"], least: float, phase: float) -> AbstractRecurrentLayer:
-        return eqx.filter_vmap(lambda key: one(key, least, phase))(keys)
 
     return start
 
 
-def _lru(key: PRNGKeyArray, least: float, phase: float) -> LRU:
-    layer = LRU(1, STATE, 1, r_min=least, r_max=1.0, max_phase=2 * phase, key=key, dtype=DTYPE)
-    # Published: θ uniform in (−φ, φ), modulo 2π so that it has a logarithm.
-    turned = jnp.mod(layer.eigenvalues.phase() - phase, 2 * math.pi)
-    moved = Polar(
-        jnp.log(-layer.eigenvalues.log_magnitude()),
-        jnp.log(turned),
-        "double exponential",
-        "exponential",
-    )
-    return eqx.tree_at(lambda own: own.eigenvalues, layer, moved)
+def _lru_parts(ring: Polar) -> tuple[AbstractEigenvalues, AbstractNormalisation]:
+    return ring, LearnedSquareRoot.from_eigenvalues(ring)
 
 
-def _real_and_imaginary(normalised: bool) -> Callable[..., DiagonalRNN]:
-    def make(key: PRNGKeyArray, least: float, phase: float) -> DiagonalRNN:
-        for_start, for_layer = jax.random.split(key)
-        like = _lru(for_start, least, phase).eigenvalues
-        parts = ReIm.from_eigenvalues(like())
-        gamma = LearnedSquareRoot.from_eigenvalues(like) if normalised else None
-        return DiagonalRNN(parts, 1, 1, normalisation=gamma, key=for_layer)
-
-    return make
+def _lru(eigenvalues: AbstractEigenvalues, gamma: AbstractNormalisation, key: PRNGKeyArray) -> LRU:
+    return LRU(1, STATE, 1, normalisation=gamma, key=key, dtype=DTYPE)
 
 
+def _plain_parts(ring: Polar) -> tuple[AbstractEigenvalues, AbstractNormalisation]:
+    return ReIm.from_eigenvalues(ring(), dtype=DTYPE), NoNormalisation()
+
+
+def _normalised_parts(ring: Polar) -> tuple[AbstractEigenvalues, AbstractNormalisation]:
+    return _plain_parts(ring)[0], LearnedSquareRoot.from_eigenvalues(ring)
+
+
+def _diagonal_rnn(
+    eigenvalues: AbstractEigenvalues, gamma: AbstractNormalisation, key: PRNGKeyArray
+) -> DiagonalRNN:
+    return DiagonalRNN(eigenvalues, 1, 1, normalisation=gamma, key=key)
+
+
+_PLAIN = diagonal(_plain_parts, _diagonal_rnn)
+_NORMALISED = diagonal(_normalised_parts, _diagonal_rnn)
 _DENSE_RATES = (3.2e-3, 1e-3, 3.2e-4, 1e-4, 3.2e-5)
 _BLOCK_RATES = (1e-2, 3.2e-3, 1e-3, 3.2e-4)
 _DIAGONAL_RATES = (0.1, 3.2e-2, 1e-2, 3.2e-3, 1e-3, 3.2e-4, 1e-4)
@@ -118,11 +147,16 @@ STUDENTS: Mapping[str, Student] = {
         Student("dense RNN", blocks(1), _DENSE_RATES, "map"),
         Student("32 blocks", blocks(32), _BLOCK_RATES, "vmap"),
         Student("64 blocks, 128 states", blocks(64, 2 * STATE), _BLOCK_RATES, "vmap"),
-        Student("complex diagonal", diagonal(_real_and_imaginary(False)), _DIAGONAL_RATES, "vmap"),
         Student(
-            "complex diagonal, γ", diagonal(_real_and_imaginary(True)), _DIAGONAL_RATES, "vmap"
+            "complex diagonal", diagonal(_plain_parts, _diagonal_rnn), _DIAGONAL_RATES, "vmap"
         ),
-        Student("LRU", diagonal(_lru), (0.32, 0.1, 3.2e-2, 1e-2, 3.2e-3), "vmap"),
+        Student(
+            "complex diagonal, γ",
+            diagonal(_normalised_parts, _diagonal_rnn),
+            _DIAGONAL_RATES,
+            "vmap",
+        ),
+        Student("LRU", diagonal(_lru_parts, _lru), (0.32, 0.1, 3.2e-2, 1e-2, 3.2e-3), "vmap"),
     )
 }
 """The published ablation, from the fully connected RNN to the LRU."""
@@ -134,15 +168,25 @@ def heads_student(heads: int) -> Student:
     return Student(f"{heads} heads", blocks(heads), rates, "map" if heads < 8 else "vmap")
 
 
-def _normals(keys: Key[Array, " members"], shape: tuple[int, ...]) -> Float[Array, "members ..."]:
-    return jax.vmap(lambda key: jax.random.normal(key, shape, DTYPE))(keys)
+def _structure(make: Callable[[PRNGKeyArray], AbstractRecurrentLayer]) -> AbstractRecurrentLayer:
+    """A layer without numbers: every array of it is given afterwards."""
+    return eqx.filter_eval_shape(make, jax.random.key(0))
+
+
+def _stacked(
+    seed: int,
+    count: int,
+    one: Callable[[np.random.Generator], tuple[Float[np.ndarray, "..."], ...]],
+) -> tuple[Float[Array, "members ..."], ...]:
+    """The arrays of every member, each drawn from its own stream."""
+    drawn = [one(np.random.default_rng((seed, index))) for index in range(count)]
+    return tuple(jnp.asarray(np.stack(arrays), DTYPE) for arrays in zip(*drawn, strict=True))
 
 
 def _lecun(
-    keys: Key[Array, " members"], shape: tuple[int, ...], fan_in: int
-) -> Float[Array, "members ..."]:
+    rng: np.random.Generator, shape: tuple[int, ...], fan_in: int
+) -> Float[np.ndarray, "..."]:
     # A normal truncated at ±2 has standard deviation 0.8796.
-    def one(key: PRNGKeyArray) -> Float[Array, "..."]:
-        return jax.random.truncated_normal(key, -2.0, 2.0, shape, DTYPE)
-
-    return jax.vmap(one)(keys) / (0.87962566103423978 * math.sqrt(fan_in))
+    tail = scipy.special.ndtr(-2.0)
+    values = scipy.special.ndtri(rng.uniform(tail, 1 - tail, shape))
+    return values / (0.87962566103423978 * math.sqrt(fan_in))

@@ -61,7 +61,7 @@ def modal_residues(
     weights = (np.asarray(system.C) @ vectors)[0] * np.linalg.solve(
         vectors, np.asarray(system.B).astype(complex)
     )[:, 0]
-    return eigenvalues, weights
+    return eigenvalues.astype(complex), weights
 
 
 def missing_response(
