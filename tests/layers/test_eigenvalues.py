@@ -31,6 +31,21 @@ def frozen_tanh(w):
     return mp.tanh(mp.findroot(lambda u: primitive(u) - w, w / mp.mpf("1.3")))
 
 
+def correlated(w):
+    """By the implicit equation at ρ = 0.9, solved in many digits."""
+    rho = mp.mpf(0.9)
+    k = mp.sqrt((1 + rho) / (1 - rho))
+
+    def primitive(u):
+        v = mp.tanh(u)
+        y = mp.sqrt((1 + rho * v) / (1 - rho * v))
+        first = mp.log((k + y) / (k + 1)) + mp.log((1 - rho * v) / (1 - v)) / 2
+        second = mp.log((k * y + 1) / (k + 1)) + mp.log((1 - rho * v) / (1 + v)) / 2
+        return k * first - second / k
+
+    return mp.tanh(mp.findroot(lambda u: primitive(u) - w, mp.asinh(w), tol=1e-60, verify=False))
+
+
 # The definitions, in mpmath, and where to try them.
 RATE_DEFINITIONS = {
     "direct": (lambda w: w, [-3.0, -1e-3]),
@@ -51,6 +66,7 @@ MAGNITUDE_DEFINITIONS = {
     "inverse": (lambda w: 1 - 1 / w, [0.52, 0.9, 700.0]),
     "best": (lambda w: 1 - 1 / (w**2 + mp.mpf(1) / 2), [0.1, 0.6, 30.0]),
     "frozen tanh": (frozen_tanh, [-2.0, 0.1, 4.0]),
+    "correlated": (correlated, [-0.3, 0.1, 4.0]),
     "constant-input": (lambda w: 1 - 1 / (1 + w), [-0.4, 0.1, 700.0]),
     "normalised constant-input": (lambda w: 1 - 2 / (1 + w**2), [0.1, 0.9, 30.0]),
 }
@@ -130,6 +146,13 @@ def interpolated_frozen_tanh(w):
     return 2 / (1 + np.exp(2 * np.interp(w, table[np.isfinite(table)], u[np.isfinite(table)])))
 
 
+def interpolated_correlated(w):
+    u = np.linspace(-60, 20, 800_001)
+    density = np.sqrt((1 + 0.9 * np.tanh(u)) / (1 - 0.9 * np.tanh(u)))
+    table = np.append(0, np.cumsum((density[1:] + density[:-1]) / 2 * (u[1] - u[0])))
+    return 2 / (1 + np.exp(2 * np.interp(w, table - np.interp(0, u, table), u)))
+
+
 # The decay |f| of a rate, and 1 − f of a magnitude: the inverse of the gain at zero frequency.
 DECAYS = {
     ("rate", "exponential"): np.exp,
@@ -144,6 +167,7 @@ DECAYS = {
     ("magnitude", "softplus exponential"): lambda w: 1 / (1 + np.exp(-w)),
     ("magnitude", "best"): lambda w: 1 / (w**2 + 0.5),
     ("magnitude", "frozen tanh"): interpolated_frozen_tanh,
+    ("magnitude", "correlated"): interpolated_correlated,
     ("magnitude", "normalised constant-input"): lambda w: 2 / (1 + w**2),
 }
 
@@ -213,9 +237,10 @@ def test_float32_log_magnitude_and_complement_do_not_cancel(name):
         exact = [definition(mp.mpf(float(x))) for x in w]
         log_errors = np.array(logs, float) / [float(mp.log(x)) for x in exact] - 1
         exact_gaps = np.array([float(1 - x) for x in exact])
-    # "frozen tanh" solves for u = artanh ν in float32: δ(1 − ν)/(1 − ν) = 2 δu, and four
-    # roundings of u are 4 · 2^-24 · u.
-    solved = 8 * 2**-24 * np.arctanh(1 - gaps) if name == "frozen tanh" else 0.0
+    # These solve for u = artanh ν in float32: δ(1 − ν)/(1 − ν) = 2 δu, and four roundings of u
+    # are 4 · 2^-24 · u.
+    by_solving = name in {"frozen tanh", "correlated"}
+    solved = 8 * 2**-24 * np.arctanh(1 - gaps) if by_solving else 0.0
     assert np.all(np.abs(log_errors) <= 1e-6 + solved)
     assert np.all(np.abs(np.array(complements, float) / exact_gaps - 1) <= 1e-6 + solved)
     # The parameter itself, rounded to float32, still has the eigenvalue that was asked for, but

@@ -4,6 +4,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Literal
 
 from remanence.errors import RemanenceError, nearest_name
+from remanence.layers._correlated_magnitude import CorrelatedMagnitude
 from remanence.layers._eigenvalue_map import (
     AbstractEigenvalueMap,
     AbstractMagnitudeMap,
@@ -49,6 +50,7 @@ EIGENVALUE_MAPS: dict[str, dict[str, AbstractEigenvalueMap]] = {
         "inverse": InverseMagnitude(),
         "best": BestMagnitude(),
         "frozen tanh": FrozenTanhMagnitude(),
+        "correlated": CorrelatedMagnitude(),
         "constant-input": ConstantInputMagnitude(),
         "normalised constant-input": BestMagnitude(a=0.5, b=0.5),
     },

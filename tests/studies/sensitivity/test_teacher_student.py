@@ -33,10 +33,6 @@ from remanence.systems import StateSpace
 TINY = Student("tiny", blocks(2, 4), (1e-3, 1e-2), "map")
 
 
-def keys(count):
-    return jax.random.split(jax.random.key(0), count)
-
-
 def loss_by_sums(student, teacher, horizon):
     own = np.asarray(student.system().impulse_response(horizon), float)[:, 0, 0]
     truth = np.asarray(teacher.impulse_response(horizon))[:, 0, 0]
@@ -74,7 +70,7 @@ def test_eigenvalues_are_moved_onto_the_ring_and_their_angles_shrunk(rng):
 
 @pytest.mark.parametrize("name", ["32 blocks", "complex diagonal", "LRU"])
 def test_students_start_as_published(name):
-    models = STUDENTS[name].start(keys(3), 0.9, 3.14)
+    models = STUDENTS[name].start(0, 3, 0.9, 3.14)
     if isinstance(models, LRU | DiagonalRNN):
         eigenvalues = np.asarray(models.eigenvalues())
         assert eigenvalues.shape == (3, 64)
@@ -156,7 +152,13 @@ def found_architectures(**changes):
 
 
 SMALL = architectures.ArchitectureSettings(
-    levels=(0.36, 0.99), steps=10, batch=None, starts=2, teachers=2, every_rate=False
+    levels=(0.36, 0.99),
+    steps=10,
+    batch=None,
+    starts=2,
+    teachers=2,
+    ensemble_steps=10,
+    every_rate=False,
 )
 
 

@@ -256,8 +256,8 @@ def _training_claim(
         note=(
             f"Factor against {against}. Factor against the best of the established on the other "
             f"ensemble, {elsewhere}.{reason}{edge} The factor asked for was fixed before any run; "
-            "the grid of learning rates was moved up by half a decade and the students cut from 16 "
-            "to 12 modes after a prototype, for all alike."
+            "the grid of learning rates was moved up by half a decade, and the students cut from "
+            "16 to 12 modes, after a prototype, for all alike."
         ),
     )
 

@@ -164,4 +164,4 @@ def _train(
 
 def _one(tree: PyTree[Any], index: int) -> PyTree[Any]:
     # Through NumPy: indexing by JAX compiles a program for every shape.
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], tree)
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[index]), tree)
