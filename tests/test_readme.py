@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import jax
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -34,6 +36,19 @@ def test_the_tour_of_layers_runs(tmp_path, monkeypatch):
         exec(compile(block, "docs/layers.md", "exec"), names)
     assert {path.name for path in tmp_path.iterdir()} == {"run.safetensors", "model.safetensors"}
     assert type(names["again"]) is type(names["model"])
+
+
+def test_the_page_on_sensitivity_runs(capsys):
+    page = (ROOT / "docs" / "sensitivity.md").read_text(encoding="utf-8")
+    program = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    with jax.numpy_dtype_promotion("standard"):
+        names: dict = {}
+        exec(compile(program, "docs/sensitivity.md", "exec"), names)
+    # White input: (1 + λ²)/(1 − λ²)³ at 0.9.
+    first = float(capsys.readouterr().out.split()[0].strip("[]"))
+    assert abs(first / (1.81 / 0.19**3) - 1) < 1e-6
+    assert names["trained"].final_losses[1] < 0.05
+    assert names["online"].losses[-100:].mean() < names["online"].losses[:100].mean()
 
 
 def test_the_two_commands_exist():

@@ -47,6 +47,7 @@ def test_list_and_run(small, capsys):
         (["study", "small", "--quick", "--full"], "not allowed with"),
         (["study", "small", "--fast"], "unknown argument"),
         (["study", "small", "--out", ""], "--out"),
+        (["study", "small", "--parts", "prt"], "no part 'prt'; did you mean 'part'?"),
     ],
 )
 def test_mistakes_are_one_line(small, capsys, arguments, part):
@@ -60,3 +61,17 @@ def test_mistakes_are_one_line(small, capsys, arguments, part):
     assert message.count("\n") == 1
     assert part in message
     assert not list(small.iterdir())
+
+
+def test_some_parts_of_a_study(small, capsys, monkeypatch):
+    (study,) = studies.STUDIES
+    again = dataclasses.replace(study.parts[0], name="a second")
+    both = dataclasses.replace(study, parts=(again, study.parts[0]))
+    monkeypatch.setattr(studies, "STUDIES", (both,))
+    assert main(["study", "small", "--quiet", "--parts", "a second"]) == 0
+    assert "0 of 1 claims hold" in capsys.readouterr().out
+    report = (small / "small-quick/report.html").read_text(encoding="utf-8")
+    assert "remanence study small --parts &#39;a second&#39;" in report
+    assert main(["study", "small", "--quiet", "--overwrite", "--parts", "part, a second"]) == 0
+    assert "0 of 2 claims hold" in capsys.readouterr().out
+    assert "--parts" not in (small / "small-quick/report.html").read_text(encoding="utf-8")

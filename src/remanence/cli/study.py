@@ -21,6 +21,7 @@ def add(commands) -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="every claim, few seeds (default)")
     size.add_argument("--full", action="store_true", help="all seeds and lengths")
+    parser.add_argument("--parts", metavar="A,B", help="these parts of the study only")
     parser.add_argument("--out", metavar="FOLDER", help="run folder (default: <study>-<preset>)")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -38,6 +39,9 @@ def run(options: argparse.Namespace) -> int:
             print(f"{study.name}\n    {study.title} ({minutes})")
         return 0
     study = studies.find_study(options.name, studies.STUDIES)
+    if options.parts is not None:
+        names = [name.strip() for name in options.parts.split(",")]
+        study = studies.select_parts(study, names)
     preset = "full" if options.full else "quick"
     target = Path(arguments.folder(options.out, f"{study.name}-{preset}"))
     check_run_folder(target, overwrite=options.overwrite)

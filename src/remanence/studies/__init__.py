@@ -13,6 +13,7 @@ from remanence.studies.low_dimensional import LOW_DIMENSIONAL
 from remanence.studies.runner import find_study as find_study
 from remanence.studies.runner import run_study as run_study
 from remanence.studies.runner import save_study as save_study
+from remanence.studies.runner import select_parts as select_parts
 from remanence.studies.runner import study_page as study_page
 from remanence.studies.sensitivity import SENSITIVITY
 

@@ -69,7 +69,10 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """A published body of work as parts to run; `minutes` is what to expect of each preset."""
+    """A published body of work as parts to run; `minutes` is what to expect of each preset.
+
+    `selected` says that these are not all of its parts.
+    """
 
     name: str
     title: str
@@ -77,6 +80,7 @@ class Study:
     source: str
     parts: tuple[Part, ...]
     minutes: Mapping[Preset, float]
+    selected: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 import dataclasses
 import os
+import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,22 @@ def find_study(name: str, studies: tuple[Study, ...]) -> Study:
     )
 
 
+def select_parts(study: Study, names: Sequence[str]) -> Study:
+    """The study with these parts only, in its own order.
+
+    `RemanenceError` with the nearest name for a part that it does not have.
+    """
+    known = [part.name for part in study.parts]
+    for name in names:
+        if name not in known:
+            raise RemanenceError(
+                f"the study {study.name} has no part {name!r}{nearest_name(name, known)}; its "
+                f"parts are {', '.join(known)}"
+            )
+    chosen = tuple(part for part in study.parts if part.name in names)
+    return dataclasses.replace(study, parts=chosen, selected=len(chosen) < len(known))
+
+
 def study_page(result: StudyResult) -> Page:
     """The report: the verdicts first, then each part with its figures and claims."""
     study, claims = result.study, result.claims
@@ -111,8 +129,11 @@ def _remark(claim: Claim) -> str:
 
 def command(result: StudyResult) -> str:
     """The command that repeats the run."""
+    study = result.study
     full = " --full" if result.preset == "full" else ""
-    return f"remanence study {result.study.name}{full}"
+    names = ",".join(part.name for part in study.parts)
+    parts = f" --parts {shlex.quote(names)}" if study.selected else ""
+    return f"remanence study {study.name}{full}{parts}"
 
 
 def save_study(result: StudyResult, path: str | os.PathLike, *, overwrite: bool = False) -> Path:
