@@ -219,7 +219,7 @@ def test_angle_hessians_are_double_sums():
 
 def test_part_says_what_it_measured(finding):
     ids = [claim.id for claim in finding.claims]
-    assert ids == ["S5a", "S5b", "S5c", "S5d", "S5d-preconditioner", "S5e", "S10a", "S10b"]
+    assert ids == ["S5a", "S5b", "S5c", "S5d", "S5f", "S5e", "S10a", "S10b"]
     verdicts = {claim.id: claim.verdict for claim in finding.claims}
     assert verdicts["S5a"] == verdicts["S5e"] == verdicts["S10a"] == "holds"
     assert len({figure.name for figure in finding.figures}) == 4

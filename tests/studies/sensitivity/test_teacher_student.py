@@ -123,7 +123,7 @@ def test_jobs_come_back_in_their_order():
 def grid_of(losses, job_rates=(1e-3,), teachers=(), least=0.99):
     losses = np.atleast_2d(np.asarray(losses, float))
     job = Job(TINY, teachers, least, tuple(job_rates), losses.shape[1], 10)
-    return Grid(job, losses, ())
+    return Grid(job, losses, None)
 
 
 def found_architectures(**changes):
@@ -156,6 +156,7 @@ SMALL = architectures.ArchitectureSettings(
     steps=10,
     batch=None,
     starts=2,
+    search_starts=2,
     teachers=2,
     ensemble_steps=10,
     every_rate=False,

@@ -85,16 +85,10 @@ def _tables(
 
 
 def _columns(grids: list[tuple[str, float, Grid]]) -> dict[str, np.ndarray]:
-    rows = [
-        (name, level, rate, start, loss)
-        for name, level, grid in grids
-        for rate, losses in zip(grid.job.rates, grid.losses, strict=True)
-        for start, loss in enumerate(losses)
-    ]
-    names = ("student", "least_magnitude", "learning_rate", "start", "loss")
-    return {
-        name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
-    }
+    rows = [(name, level, *row) for name, level, grid in grids for row in grid.rows()]
+    names = ("student", "least_magnitude", "stage", "learning_rate", "start", "loss")
+    columns = zip(*rows, strict=True)
+    return {name: np.array(column) for name, column in zip(names, columns, strict=True)}
 
 
 ARCHITECTURES = Part(

@@ -31,11 +31,15 @@ def architecture_claims(settings: ArchitectureSettings, found: Architectures) ->
 
 def protocol(settings: ArchitectureSettings) -> str:
     """How the students on the published teacher were trained, in one phrase."""
-    data = f"minibatches of {settings.batch}" if settings.batch else "the exact expected loss"
-    starts = f"median of {settings.starts} starts" if settings.starts > 1 else "one start"
+    if settings.batch is None:
+        return (
+            f"median of {settings.starts} starts, {settings.steps:,} steps of Adam on the exact "
+            "expected loss"
+        )
     return (
-        f"{starts} at the best rate, {settings.steps:,} steps of Adam "
-        f"on {data}, exact expected loss at the end"
+        f"median of {settings.starts} starts, {settings.steps:,} steps of Adam on minibatches of "
+        f"{settings.batch}, the same for all starts, exact expected loss at the end; rate of the "
+        f"least median of {settings.search_starts} starts on the exact expected loss"
     )
 
 

@@ -1,7 +1,7 @@
 """What the architecture comparison trains, and what is measured on the students."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -13,7 +13,14 @@ from remanence.studies.sensitivity.architectures_settings import (
     SWEPT,
     ArchitectureSettings,
 )
-from remanence.studies.sensitivity.runs import HORIZON, Grid, Job, response, run_jobs
+from remanence.studies.sensitivity.runs import (
+    HORIZON,
+    Grid,
+    Job,
+    response,
+    run_jobs,
+    search_and_train,
+)
 from remanence.studies.sensitivity.students import STUDENTS
 from remanence.studies.sensitivity.teachers import (
     loss_of_response,
@@ -22,6 +29,7 @@ from remanence.studies.sensitivity.teachers import (
     published_teacher,
     ring_teacher,
 )
+from remanence.systems import StateSpace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,32 +67,44 @@ def measure_architectures(
     settings: ArchitectureSettings, on_progress: Callable[[float, str], None]
 ) -> Architectures:
     """Train everything, two jobs at a time."""
-    jobs: dict[tuple[str, str, float], Job] = {}
+    jobs: dict[tuple[str, float], Job] = {}
     for level in settings.levels:
         for name in STUDENTS if level == settings.levels[-1] else SWEPT:
-            jobs["published", name, level] = _job(
-                settings, name, level, (published_teacher(level),), settings.starts
-            )
-    others = tuple(other_teachers(settings))
-    for name in ENSEMBLE:
-        job = _job(settings, name, settings.levels[-1], others, len(others))
-        jobs["ensemble", name, settings.levels[-1]] = dataclasses.replace(
-            job, steps=settings.ensemble_steps, batch=None, seed=settings.seed + 1
+            jobs[name, level] = _job(settings, name, level, (published_teacher(level),))
+    published = dict(
+        zip(
+            jobs,
+            search_and_train(
+                list(jobs.values()),
+                starts=settings.starts,
+                batch=settings.batch,
+                on_progress=lambda share, what: on_progress(0.8 * share, what),
+            ),
+            strict=True,
         )
-    grids = dict(zip(jobs, run_jobs(list(jobs.values()), on_progress), strict=True))
+    )
+    others = tuple(other_teachers(settings))
+    ensemble = [
+        dataclasses.replace(
+            _job(settings, name, settings.levels[-1], others),
+            starts=len(others),
+            steps=settings.ensemble_steps,
+            seed=settings.seed + 1,
+        )
+        for name in ENSEMBLE
+    ]
+    met = run_jobs(ensemble, lambda share, what: on_progress(0.8 + 0.2 * share, what))
     hardest = settings.levels[-1]
-    ablation = {name: grids["published", name, hardest] for name in STUDENTS}
+    ablation = {name: published[name, hardest] for name in STUDENTS}
     return Architectures(
-        sweep={
-            name: [grids["published", name, level] for level in settings.levels] for name in SWEPT
-        },
+        sweep={name: [published[name, level] for level in settings.levels] for name in SWEPT},
         ablation=ablation,
-        ensemble={name: grids["ensemble", name, hardest] for name in ENSEMBLE},
+        ensemble=dict(zip(ENSEMBLE, met, strict=True)),
         pattern=missing_pattern(ablation["dense RNN"]),
     )
 
 
-def other_teachers(settings: ArchitectureSettings):
+def other_teachers(settings: ArchitectureSettings) -> Iterator[StateSpace]:
     """Systems of the published recipe from keys of our own."""
     for index in range(settings.teachers):
         key = jax.random.fold_in(jax.random.key(settings.seed + 1000), index)
@@ -104,15 +124,10 @@ def missing_pattern(grid: Grid) -> Pattern:
     return Pattern(missing, np.stack(errors), loss_of_response(missing))
 
 
-def _job(settings: ArchitectureSettings, name: str, level: float, teachers, starts: int) -> Job:
+def _job(
+    settings: ArchitectureSettings, name: str, level: float, teachers: tuple[StateSpace, ...]
+) -> Job:
     student = STUDENTS[name]
-    return Job(
-        student,
-        teachers,
-        level,
-        student.rates if settings.every_rate else FEW_RATES[name],
-        starts,
-        settings.steps,
-        settings.batch,
-        seed=settings.seed,
-    )
+    rates = student.rates if settings.every_rate else FEW_RATES[name]
+    starts, steps = settings.search_starts, settings.steps
+    return Job(student, teachers, level, rates, starts, steps, seed=settings.seed)

@@ -10,7 +10,8 @@ class ArchitectureSettings:
     - `levels`: ν₀, the least magnitude of the teacher's eigenvalues; the last one also for the
       ablation and the ensemble of teachers.
     - `steps`: of Adam; `batch`: sequences in a minibatch, None for the exact expected loss.
-    - `starts`: students for each learning rate on the published teacher.
+    - `starts`: students on the published teacher; `search_starts`: of these, how many search the
+      learning rate, on the exact expected loss.
     - `teachers`, `ensemble_steps`: other systems of the same recipe, each with one student for
       each learning rate; always on the exact loss.
     - `every_rate`: the published grids of learning rates, else one rate near their best.
@@ -20,6 +21,7 @@ class ArchitectureSettings:
     steps: int = 10_000
     batch: int | None = 128
     starts: int = 10
+    search_starts: int = 3
     teachers: int = 12
     ensemble_steps: int = 10_000
     every_rate: bool = True
@@ -31,6 +33,7 @@ QUICK = dataclasses.replace(
     FULL,
     levels=(0.36, 0.99),
     batch=None,
+    search_starts=2,
     starts=2,
     teachers=10,
     ensemble_steps=5_000,

@@ -144,7 +144,7 @@ def spectra_claim(s: HessianSettings, found: Measures) -> Claim:
 
 
 def preconditioner_claim(s: HessianSettings, found: Measures) -> Claim:
-    """S5d-preconditioner: what tells dense from diagonal."""
+    """S5f: what tells dense from diagonal."""
     dense, met, told, gaps = found[DENSE.name], True, [], []
     for name in (DIAGONAL.name, LRU.name):
         one = found[name]
@@ -157,7 +157,7 @@ def preconditioner_claim(s: HessianSettings, found: Measures) -> Claim:
         after = _decades(dense.scaled_condition, one.scaled_condition)
         gaps.append(f"{before:+.2f} before and {after:+.2f} after against the {name} student")
     return Claim(
-        id="S5d-preconditioner",
+        id="S5f",
         statement=(
             "One cannot tell a dense Hessian from a diagonal one by its spectrum, but one can by "
             "its condition number after Jacobi preconditioning: the eigenvectors differ."

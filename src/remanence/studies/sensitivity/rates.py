@@ -12,6 +12,7 @@ from remanence.studies.sensitivity.rates_figures import (
 )
 from remanence.studies.sensitivity.rates_measures import Rates, measure_rates
 from remanence.studies.sensitivity.rates_settings import FULL, QUICK, RateSettings
+from remanence.studies.sensitivity.teachers import PHASE
 
 
 def run_rates(settings: RateSettings, progress: AbstractProgress) -> Finding:
@@ -19,7 +20,7 @@ def run_rates(settings: RateSettings, progress: AbstractProgress) -> Finding:
     found = measure_rates(settings, progress.update)
     starts, angle_starts = (
         f"median and range of {count} starts" if count > 1 else "one start"
-        for count in (settings.starts, settings.angle_starts)
+        for count in (settings.starts, settings.search_starts)
     )
     return Finding(
         title="What sensitivity does to the optimiser",
@@ -61,19 +62,17 @@ def run_rates(settings: RateSettings, progress: AbstractProgress) -> Finding:
 
 def _tables(settings: RateSettings, found: Rates) -> dict[str, dict[str, np.ndarray]]:
     groups = found.groups
-    grids = [
-        (f"{count} heads", 3.14, rate, start, loss)
+    rows = [
+        (f"{count} heads", PHASE, *row)
         for count, grid in found.heads.items()
-        for rate, losses in zip(grid.job.rates, grid.losses, strict=True)
-        for start, loss in enumerate(losses)
+        for row in grid.rows()
     ] + [
-        (name, phase, rate, start, loss)
+        (name, phase, *row)
         for name, turned in found.angles.items()
         for phase, grid in zip(settings.phases, turned, strict=True)
-        for rate, losses in zip(grid.job.rates, grid.losses, strict=True)
-        for start, loss in enumerate(losses)
+        for row in grid.rows()
     ]
-    names = ("student", "largest_angle", "learning_rate", "start", "loss")
+    names = ("student", "largest_angle", "stage", "learning_rate", "start", "loss")
     return {
         "effective_learning_rates": {
             "student": np.concatenate([[g.student] * g.clean.size for g in groups]),
@@ -83,7 +82,7 @@ def _tables(settings: RateSettings, found: Rates) -> dict[str, dict[str, np.ndar
         },
         "heads_and_angles": {
             name: np.array(column)
-            for name, column in zip(names, zip(*grids, strict=True), strict=True)
+            for name, column in zip(names, zip(*rows, strict=True), strict=True)
         },
     }
 

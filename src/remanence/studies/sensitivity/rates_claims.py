@@ -189,7 +189,7 @@ def angle_claim(settings: RateSettings, found: Rates) -> Claim:
             f"least ratio {factor:.3g}; "
             + "; ".join(f"{name} {listed(values, '.1e')}" for name, values in medians.items())
             + f" at θ₀ = {listed(settings.phases, 'g')}; exact expected loss, "
-            f"{_starts(settings.angle_starts)}"
+            f"{_starts(settings.search_starts)}"
         ),
         verdict=verdict(factor > _ANGLE_FACTOR and medians["LRU"][0] < medians["LRU"][-1]),
         note=(
@@ -221,4 +221,9 @@ def _starts(starts: int) -> str:
 
 
 def _grids(settings: RateSettings) -> str:
-    return f"{_starts(settings.starts)}, {settings.steps:,} steps on {_data(settings)}"
+    search = (
+        f"; rate searched on the exact loss with {settings.search_starts} starts"
+        if settings.batch
+        else ""
+    )
+    return f"{_starts(settings.starts)}, {settings.steps:,} steps on {_data(settings)}{search}"

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax
+import equinox as eqx
 import numpy as np
 import optax
 from jaxtyping import Float, PyTree
@@ -13,7 +13,7 @@ from jaxtyping import Float, PyTree
 from remanence.layers import LRU, DiagonalRNN, LinearRNN
 from remanence.studies.sensitivity.architectures_settings import FEW_RATES
 from remanence.studies.sensitivity.rates_settings import FEW_HEAD_RATES, RateSettings
-from remanence.studies.sensitivity.runs import Grid, Job, run_jobs
+from remanence.studies.sensitivity.runs import Grid, Job, run_jobs, search_and_train
 from remanence.studies.sensitivity.students import STUDENTS, heads_student
 from remanence.studies.sensitivity.teachers import published_teacher
 from remanence.training import cosine_adam, effective_learning_rates, ones_probe
@@ -56,49 +56,46 @@ def measure_rates(settings: RateSettings, on_progress: Callable[[float, str], No
     """Train everything, two jobs at a time; the half-way runs follow the choice of rates."""
     teacher = published_teacher(settings.least)
     plain = Job(
-        STUDENTS["LRU"],
-        (teacher,),
-        settings.least,
-        (settings.constant_rate,),
-        1,
-        settings.steps,
-        settings.batch,
-        seed=settings.seed,
+        STUDENTS["LRU"], (teacher,), settings.least, (1.0,), 1, settings.steps, seed=settings.seed
     )
-    jobs: dict[Any, Job] = {
-        ("constant", name): dataclasses.replace(
-            plain, student=STUDENTS[name], optimiser=constant_adam()
+    constant = [
+        dataclasses.replace(
+            plain,
+            student=STUDENTS[name],
+            rates=(settings.constant_rate,),
+            batch=settings.batch,
+            optimiser=constant_adam(),
         )
         for name in PROBED
-    }
-    for heads in settings.heads:
-        student = heads_student(heads)
-        rates = student.rates if settings.every_rate else FEW_HEAD_RATES[heads]
-        jobs["heads", heads] = dataclasses.replace(
-            plain, student=student, rates=rates, starts=settings.starts
+    ]
+    probed = run_jobs(constant, lambda share, what: on_progress(0.1 * share, what))
+    angled = [
+        dataclasses.replace(
+            plain,
+            student=STUDENTS[name],
+            teachers=(published_teacher(settings.least, phase),),
+            phase=phase,
+            rates=STUDENTS[name].rates if settings.every_rate else FEW_RATES[name],
+            starts=settings.search_starts,
         )
-    for name in TURNED:
-        student = STUDENTS[name]
-        rates = student.rates if settings.every_rate else FEW_RATES[name]
-        for phase in settings.phases:
-            # Exact losses: the published minibatches would double the time of the whole study.
-            jobs["angles", name, phase] = dataclasses.replace(
-                plain,
-                student=student,
-                teachers=(published_teacher(settings.least, phase),),
-                phase=phase,
-                rates=rates,
-                starts=settings.angle_starts,
-                batch=None,
-            )
-    grids = dict(
-        zip(
-            jobs,
-            run_jobs(list(jobs.values()), lambda share, what: on_progress(0.85 * share, what)),
-            strict=True,
+        for name in TURNED
+        for phase in settings.phases
+    ]
+    turned = iter(run_jobs(angled, lambda share, what: on_progress(0.1 + 0.4 * share, what)))
+    searched = []
+    for count in settings.heads:
+        student = heads_student(count)
+        rates = student.rates if settings.every_rate else FEW_HEAD_RATES[count]
+        searched.append(
+            dataclasses.replace(plain, student=student, rates=rates, starts=settings.search_starts)
         )
+    headed = search_and_train(
+        searched,
+        starts=settings.starts,
+        batch=settings.batch,
+        on_progress=lambda share, what: on_progress(0.5 + 0.4 * share, what),
     )
-    heads = {count: grids["heads", count] for count in settings.heads}
+    heads = dict(zip(settings.heads, headed, strict=True))
     halves = [
         dataclasses.replace(
             grid.job,
@@ -108,16 +105,14 @@ def measure_rates(settings: RateSettings, on_progress: Callable[[float, str], No
         )
         for grid in heads.values()
     ]
-    half_way = run_jobs(halves, lambda share, what: on_progress(0.85 + 0.15 * share, what))
+    half_way = run_jobs(halves, lambda share, what: on_progress(0.9 + 0.1 * share, what))
     return Rates(
-        groups=[g for name in PROBED for g in group_rates(grids["constant", name])],
+        groups=[group for grid in probed for group in group_rates(grid)],
         heads=heads,
         head_rates={
             count: mean_rates_of_A(grid) for count, grid in zip(heads, half_way, strict=True)
         },
-        angles={
-            name: [grids["angles", name, phase] for phase in settings.phases] for name in TURNED
-        },
+        angles={name: [next(turned) for _ in settings.phases] for name in TURNED},
     )
 
 
@@ -130,23 +125,28 @@ def constant_adam() -> optax.GradientTransformation:
 def group_rates(grid: Grid) -> Iterator[GroupRates]:
     """Both definitions for every group of the parameters of the first start."""
     student, state = grid.trained(0)
-    optimiser = constant_adam()
-    clean = effective_learning_rates(state, grid.rate)
-    probe = jax.tree.map(lambda leaf: leaf * grid.rate, ones_probe(optimiser, state, student))
+    clean, probe = _both_rates(constant_adam(), state, student)
     for group in _groups(student):
-        yield GroupRates(
-            grid.job.student.name, group, *(_of(tree, group) for tree in (clean, probe))
-        )
+        values = (grid.rate * _of(tree, group) for tree in (clean, probe))
+        yield GroupRates(grid.job.student.name, group, *values)
 
 
 def mean_rates_of_A(grid: Grid) -> Float[np.ndarray, " starts"]:
     """Geometric means over A, half-way through a cosine schedule, where the rate is half."""
     means = []
     for start in range(grid.job.starts):
-        _, state = grid.trained(start)
-        rates = effective_learning_rates(state, grid.rate / 2).A
-        means.append(np.exp(np.mean(np.log(np.asarray(rates, np.float64)))))
+        student, state = grid.trained(start)
+        clean, _ = _both_rates(constant_adam(), state, student)
+        means.append(grid.rate / 2 * np.exp(np.mean(np.log(np.asarray(clean.A, np.float64)))))
     return np.array(means)
+
+
+@eqx.filter_jit
+def _both_rates(
+    optimiser: optax.GradientTransformation, state: PyTree[Any], student: PyTree[Any]
+) -> tuple[PyTree[Any], PyTree[Any]]:
+    """`1/(√v̂ + ε)` and the probe, in units of the learning rate."""
+    return effective_learning_rates(state), ones_probe(optimiser, state, student)
 
 
 _GROUPS: dict[type, dict[str, Callable[[Any], list[Any]]]] = {

@@ -8,16 +8,16 @@ import math
 class RateSettings:
     """Students of 64 states on the published teacher at ν₀ = `least`.
 
-    - `steps`, `starts`, `batch`, `every_rate`: as in the architecture comparison;
-      `angle_starts`: starts for each angle.
+    - `steps`, `starts`, `search_starts`, `batch`, `every_rate`: as in the architecture
+      comparison; the angles have the starts of the search, on the exact expected loss.
     - `constant_rate`: of the runs whose effective learning rates are read.
     - `heads`: numbers of blocks; `phases`: largest angles of the teacher's eigenvalues.
     """
 
     least: float = 0.99
     steps: int = 10_000
-    starts: int = 5
-    angle_starts: int = 3
+    starts: int = 10
+    search_starts: int = 3
     batch: int | None = 128
     every_rate: bool = True
     constant_rate: float = 1e-3
@@ -30,7 +30,7 @@ FULL = RateSettings()
 QUICK = dataclasses.replace(
     FULL,
     starts=1,
-    angle_starts=1,
+    search_starts=1,
     batch=None,
     every_rate=False,
     heads=(1, 8, 32),

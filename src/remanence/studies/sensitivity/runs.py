@@ -31,8 +31,8 @@ class Job:
     """A student with each of `rates` from `starts` starts, on teachers of one ring.
 
     - `teachers`: one for all starts, or one for each.
-    - `batch`: sequences in a minibatch, whose stream is that of the start; None descends the
-      exact expected loss.
+    - `batch`: sequences in a minibatch, the same for all starts; None descends the exact expected
+      loss.
     - `optimiser`: with the rate one, Adam with a cosine decay if None.
     """
 
@@ -50,18 +50,23 @@ class Job:
     @property
     def seconds(self) -> float:
         """About how long it takes."""
-        members = len(self.rates) * self.starts
-        batches = self.starts * _BATCH_SECONDS if self.batch else 0.0
-        return self.steps / 1000 * (members * _SECONDS[self.student.members_by] + batches)
+        members = len(self.rates) * self.starts * _SECONDS[self.student.members_by]
+        return self.steps / 1000 * (members + (_BATCH_SECONDS if self.batch else 0.0))
 
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """What a job found: the exact expected loss at the end, infinite where a run diverged."""
+    """What a job found.
+
+    - `losses`: the exact expected loss at the end, infinite where a run diverged.
+    - `training`: every member, rates first.
+    - `search`: the grid in which the rate was searched, where that was another one.
+    """
 
     job: Job
     losses: Float[np.ndarray, "rates starts"]
-    trainings: tuple[ExactTraining, ...]
+    training: ExactTraining | None
+    search: "Grid | None" = None
 
     @property
     def best(self) -> int:
@@ -85,11 +90,46 @@ class Grid:
 
     def trained(self, start: int) -> tuple[PyTree[Any], PyTree[Any]]:
         """The student of one start at the best rate, and the state of its optimiser."""
+        assert self.training is not None
         index = self.best * self.job.starts + start
-        training, member = self.trainings[0], index
-        if len(self.trainings) > 1:
-            training, member = self.trainings[start], self.best
-        return _one(training.models, member), _one(training.optimiser_states, member)
+        return _one(self.training.models, index), _one(self.training.optimiser_states, index)
+
+    def rows(self) -> list[tuple[str, float, int, float]]:
+        """`(stage, rate, start, loss)` of every run, those of the search included."""
+        stage = "final" if self.search is not None else "grid"
+        before = (
+            [] if self.search is None else [("search", *row[1:]) for row in self.search.rows()]
+        )
+        return before + [
+            (stage, rate, start, float(loss))
+            for rate, losses in zip(self.job.rates, self.losses, strict=True)
+            for start, loss in enumerate(losses)
+        ]
+
+
+def search_and_train(
+    jobs: Sequence[Job],
+    *,
+    starts: int,
+    batch: int | None,
+    on_progress: Callable[[float, str], None],
+) -> list[Grid]:
+    """Search the rate of every job on the exact loss; then, on minibatches, train at the best.
+
+    Without `batch` the search is all there is.
+    """
+    if batch is None:
+        return run_jobs(jobs, on_progress)
+    searched = run_jobs(jobs, lambda share, what: on_progress(0.5 * share, f"rates of {what}"))
+    finals = [
+        dataclasses.replace(grid.job, rates=(grid.rate,), starts=starts, batch=batch)
+        for grid in searched
+    ]
+    trained = run_jobs(finals, lambda share, what: on_progress(0.5 + 0.5 * share, what))
+    return [
+        dataclasses.replace(grid, search=search)
+        for grid, search in zip(trained, searched, strict=True)
+    ]
 
 
 def run_jobs(jobs: Sequence[Job], on_progress: Callable[[float, str], None]) -> list[Grid]:
@@ -109,24 +149,24 @@ def run_jobs(jobs: Sequence[Job], on_progress: Callable[[float, str], None]) -> 
 
 
 def run_job(job: Job, heard: Callable[[float], None]) -> Grid:
-    """One job: all members in one call, or for minibatches one call for each start."""
+    """One job, all members in one call."""
     models = job.student.start(job.seed, job.starts, job.least, job.phase)
     responses = np.stack([response(teacher) for teacher in job.teachers])
     targets = np.broadcast_to(responses, (job.starts, *responses.shape[1:])).astype(DTYPE)
-    rates = np.asarray(job.rates)
-    if job.batch is None:
-        members = [(rate, start) for rate in range(rates.size) for start in range(job.starts)]
-        trained = _train(job, models, targets, rates, members, heard)
-        losses = trained.final_losses.astype(np.float64).reshape(rates.size, job.starts)
-        return Grid(job, losses, (trained,))
-    runs = []
-    for start in range(job.starts):
-        members = [(rate, start) for rate in range(rates.size)]
-        share = lambda value, start=start: heard((start + value) / job.starts)  # noqa: E731
-        data = jax.random.fold_in(jax.random.key(job.seed), start)
-        runs.append(_train(job, models, targets, rates, members, share, batch=job.batch, key=data))
-    losses = np.stack([run.final_losses.astype(np.float64) for run in runs], axis=1)
-    return Grid(job, losses, tuple(runs))
+    chosen = np.tile(np.arange(job.starts), len(job.rates))
+    training = train_exact(
+        jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[chosen]), models),
+        targets[chosen],
+        learning_rates=np.repeat(job.rates, job.starts),
+        steps=job.steps,
+        batch=job.batch,
+        key=jax.random.key(job.seed),
+        optimiser=job.optimiser,
+        members_by=job.student.members_by,
+        on_progress=heard,
+    )
+    losses = training.final_losses.astype(np.float64).reshape(len(job.rates), job.starts)
+    return Grid(job, losses, training)
 
 
 def response(system: StateSpace | AbstractLinearLayer) -> Float[np.ndarray, "lags 1 1"]:
@@ -137,29 +177,6 @@ def response(system: StateSpace | AbstractLinearLayer) -> Float[np.ndarray, "lag
 @eqx.filter_jit
 def _response(system: StateSpace | AbstractLinearLayer) -> Float[Array, "lags 1 1"]:
     return system.impulse_response(HORIZON)
-
-
-def _train(
-    job: Job,
-    models: PyTree[Any],
-    targets: Float[np.ndarray, "starts lags outputs inputs"],
-    rates: Float[np.ndarray, " rates"],
-    members: list[tuple[int, int]],
-    heard: Callable[[float], None],
-    **options: Any,
-) -> ExactTraining:
-    """The members, each a pair of a rate and a start."""
-    chosen = np.array([start for _, start in members])
-    return train_exact(
-        jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[chosen]), models),
-        targets[chosen],
-        learning_rates=rates[[rate for rate, _ in members]],
-        steps=job.steps,
-        optimiser=job.optimiser,
-        members_by=job.student.members_by,
-        on_progress=heard,
-        **options,
-    )
 
 
 def _one(tree: PyTree[Any], index: int) -> PyTree[Any]:
