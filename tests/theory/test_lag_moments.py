@@ -40,3 +40,11 @@ def test_moments_of_another_kernel_are_refused(rng):
     moments = lag_moments(rng.normal(size=(2, 4, 1)))
     with pytest.raises(RemanenceError, match=r"shape \(4, 1, 4, 1\), expected \(5, 1, 5, 1\)"):
         moment_loss(jnp.zeros((5, 1, 1)), moments)
+
+
+def test_whole_numbers_are_numbers_and_other_shapes_are_refused():
+    ones = np.ones((2, 3, 1), int)
+    np.testing.assert_allclose(lag_moments(ones), brute(ones.astype(float)), atol=1e-15)
+    for wrong in (np.ones((2, 3)), np.ones((0, 3, 1))):
+        with pytest.raises(RemanenceError, match="expected \\(batch, time, inputs\\)"):
+            lag_moments(wrong)

@@ -178,6 +178,9 @@ def test_progress_is_heard_and_can_interrupt(teacher):
         ({"targets": np.zeros((5, 2, 1))}, r"shape \(5, 2, 1\), expected \(horizon, 1, 1\)"),
         ({"targets": np.zeros((3, 5, 1, 1))}, "targets for 3 members, and 2 models"),
         ({"targets": np.zeros((0, 1, 1))}, "no lags"),
+        ({"targets": np.full((5, 1, 1), np.nan)}, r"targets hold nan at \(0, 0, 0\)"),
+        ({"targets": np.ones((5, 1, 1)) * 1j}, "targets must be an array of real numbers"),
+        ({"targets": "a response"}, "targets must be an array of real numbers"),
         ({"learning_rates": [1e-3]}, "2 models need as many learning rates"),
         ({"learning_rates": [1e-3, np.nan]}, "finite numbers"),
         ({"steps": 0}, "steps must be a whole number"),
@@ -236,5 +239,20 @@ def test_effective_rates_of_stacked_members_and_without_adam(teacher):
     assert jax.tree.structure(rates) == jax.tree.structure(trained.models)
     one = jax.tree.map(lambda leaf: leaf[1], trained.optimiser_states)
     close(jax.tree.map(lambda leaf: leaf[1], rates), effective_learning_rates(one), rtol=1e-12)
+    by_member = effective_learning_rates(trained.optimiser_states, [1e-3, 1e-2])
+    close(
+        jax.tree.map(lambda leaf: leaf[1], by_member),
+        effective_learning_rates(one, 1e-2),
+        rtol=1e-12,
+    )
+    unseen = effective_learning_rates(optax.adam(1.0).init(jnp.zeros(2)))
+    assert np.isposinf(unseen).all()
+    for wrong, message in (
+        ({"learning_rate": [1.0] * 3}, r"shape \(3,\)"),
+        ({"second_decay": 1.0}, "below 1"),
+        ({"epsilon": -1.0}, "epsilon"),
+    ):
+        with pytest.raises(RemanenceError, match=message):
+            effective_learning_rates(trained.optimiser_states, **wrong)
     with pytest.raises(RemanenceError, match="0 states of Adam"):
         effective_learning_rates(SGD.init(jnp.zeros(2)))

@@ -83,13 +83,31 @@ def test_an_update_in_every_step_learns_a_teacher():
     trained.raise_if_diverged()
 
 
-def test_divergence_is_found_and_the_parameters_stay_finite(stream):
-    xs, targets = stream
-    trained = train_online(LAYERS["LRU"](KEY), xs, targets, optimiser=optax.sgd(1e6))
-    assert 0 < trained.diverged_at < 25
+@pytest.mark.parametrize(("every", "time"), [(1, 25), (5, 7), (5, 17), (5, 10)])
+def test_divergence_is_found_and_the_parameters_stay_finite(every, time, stream):
+    xs, targets = (v[:time] for v in stream)
+    layer, wild = LAYERS["LRU"](KEY), optax.sgd(1e6)
+    trained = train_online(layer, xs, targets, optimiser=wild, update_every=every)
+    assert every <= trained.diverged_at <= time
+    assert np.isnan(trained.losses[trained.diverged_at + every :]).all()
+    # What is kept has a finite loss on the stretch that it was kept for.
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(trained.model))
+    if every > 1:
+        for kept, first in zip(
+            jax.tree.leaves(trained.model), jax.tree.leaves(layer), strict=True
+        ):
+            np.testing.assert_array_equal(kept, first)
     with pytest.raises(NumericalError, match=f"time step {trained.diverged_at}"):
         trained.raise_if_diverged()
+
+
+def test_a_last_update_that_overflows_is_found(stream):
+    xs, targets = (v[:5] for v in stream)
+    layer, wild = LAYERS["LRU"](KEY), optax.scale(-np.inf)
+    trained = train_online(layer, xs, targets, optimiser=wild, update_every=5)
+    assert trained.diverged_at == 5
+    assert np.isfinite(trained.losses).all()
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(trained.model))
 
 
 def test_what_does_not_fit_is_said_in_one_line(stream):
@@ -101,6 +119,15 @@ def test_what_does_not_fit_is_said_in_one_line(stream):
         train_online(layer, xs[:, :1], targets, optimiser=adam)
     with pytest.raises(RemanenceError, match=r"shape \(24, 3\), expected \(25, 3\)"):
         train_online(layer, xs, targets[1:], optimiser=adam)
+    with pytest.raises(RemanenceError, match=r"xs have shape \(25,\), expected two axes"):
+        train_online(layer, xs[:, 0], targets, optimiser=adam)
+    ruined = targets.copy()
+    ruined[3, 1] = np.nan
+    with pytest.raises(RemanenceError, match=r"targets hold nan at \(3, 1\)"):
+        train_online(layer, xs, ruined, optimiser=adam)
+    own = train_online(layer, xs, targets, optimiser=optax.sgd(1e-3)).state
+    with pytest.raises(RemanenceError, match="another optimiser"):
+        train_online(layer, xs, targets, optimiser=adam, state=own)
     other = train_online(LRU(2, 5, 3, key=KEY), xs, targets, optimiser=adam).state
     with pytest.raises(RemanenceError, match="give the state of this layer"):
         train_online(layer, xs, targets, optimiser=adam, state=other)

@@ -6,6 +6,7 @@ together eigenvalues in a parametrisation, an input normalisation, and input and
 `SequenceModel` stacks any layers into a network, which is a layer again.
 """
 
+from remanence.layers._correlated_magnitude import correlated_rapidity
 from remanence.layers.arrays import SplitComplex
 from remanence.layers.blocks import GLU, ResidualBlock
 from remanence.layers.contract import (
@@ -115,6 +116,7 @@ __all__ = [
     "State",
     "check_equivalence",
     "continuous_from_discrete",
+    "correlated_rapidity",
     "discretise",
     "eigenvalue_map",
     "lagt",

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from equinox import AbstractVar
 from jaxtyping import Array, Float, Inexact
 
-from remanence.layers.arrays import SplitComplex, with_feedthrough
+from remanence.layers.arrays import SplitComplex, require_sizes, with_feedthrough
 from remanence.layers.contract import floating_type
 from remanence.layers.normalisations import AbstractNormalisation
 from remanence.layers.parametrisations import AbstractEigenvalues
@@ -84,6 +84,7 @@ class AbstractModalBank(AbstractTimeInvariantLayer):
         return depthwise_convolution(self._kernel(xs.shape[0]), xs, method=method)
 
     def impulse_response(self, length: int) -> Float[Array, "length channels channels"]:
+        require_sizes(f"{type(self).__name__}.impulse_response", length=length)
         own = jnp.eye(self.outputs, dtype=self.D.dtype)
         return with_feedthrough(self._kernel(length)[:, :, None] * own[None], self.D)
 

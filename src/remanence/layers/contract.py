@@ -94,7 +94,7 @@ class AbstractLinearLayer(AbstractRecurrentLayer):
     def impulse_response(self, length: int) -> Float[Array, "length outputs inputs"]:
         """`g_j = C A^j B`, `D` added to `g_0`: that of `system`, by the fastest route there is.
 
-        Works inside `jit`, `vmap` and `grad`; `length` is static.
+        Works inside `jit`, `vmap` and `grad`; `length` is static, at least 1 (`RemanenceError`).
         """
 
 

@@ -111,6 +111,7 @@ class LinearRNN(AbstractTimeInvariantLayer):
         return causal_convolution(self._kernel(xs.shape[0]), xs, method=method)
 
     def impulse_response(self, length: int) -> Float[Array, "length outputs inputs"]:
+        require_sizes(f"{type(self).__name__}.impulse_response", length=length)
         return with_feedthrough(self._kernel(length), self.D)
 
     def echo(self, state: Array, length: int) -> Float[Array, "time outputs"]:

@@ -13,6 +13,7 @@ from remanence.layers.arrays import (
     SplitComplex,
     feedthrough,
     feedthrough_matrix,
+    require_sizes,
     with_feedthrough,
 )
 from remanence.layers.contract import floating_type
@@ -98,6 +99,7 @@ class AbstractModalLayer(AbstractTimeInvariantLayer):
         return causal_convolution(self._kernel(xs.shape[0]), xs, method=method)
 
     def impulse_response(self, length: int) -> Float[Array, "length outputs inputs"]:
+        require_sizes(f"{type(self).__name__}.impulse_response", length=length)
         return with_feedthrough(self._kernel(length), self.D)
 
     def echo(self, state: Array, length: int) -> Float[Array, "time outputs"]:

@@ -8,14 +8,14 @@ its own kernel, however large the batch is.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 
 from remanence.errors import RemanenceError
 from remanence.theory.modes import AnyArray
 
 
 def lag_moments(
-    xs: Float[AnyArray, "batch time inputs"],
+    xs: Real[AnyArray, "..."],
 ) -> Float[Array, "time inputs time inputs"]:
     """`G_nm = (1/(B T)) Σ_b Σ_{t ≥ max(n,m)} x_{t−n} x_{t−m}ᵀ`, the past before t = 0 being zero.
 
@@ -24,12 +24,24 @@ def lag_moments(
     Costs `2 B (T inputs)²` flops as one matrix product, and `(T inputs)²` more for the sums along
     the diagonals: `G_nm = G_{n+1,m+1} + C_{T−1−n, T−1−m}` with `C = Σ_b x xᵀ`.
 
+    Args:
+        xs: `(batch, time, inputs)`.
+
+    Raises:
+        RemanenceError: for another shape.
+
     Source: derived.
 
         >>> lag_moments(jnp.array([[[1.0], [2.0]]]))[:, 0, :, 0].tolist()
         [[2.5, 1.0], [1.0, 0.5]]
     """
     xs = jnp.asarray(xs)
+    if xs.ndim != 3 or not xs.size:
+        raise RemanenceError(
+            f"lag_moments: xs have shape {xs.shape}, expected (batch, time, inputs), none empty"
+        )
+    if not jnp.issubdtype(xs.dtype, jnp.floating):
+        xs = xs.astype(float)
     batch, time, inputs = xs.shape
     latest_first = xs[:, ::-1].reshape(batch, time * inputs)
     products = (latest_first.T @ latest_first) / (batch * time)

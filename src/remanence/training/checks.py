@@ -125,6 +125,26 @@ def require_keys(owner: str, name: str, value: Any, ndim: int = 0) -> Key[Array,
     )
 
 
+def require_real_array(owner: str, name: str, value: Any) -> np.ndarray:
+    """`value` as an array of finite real numbers, of the floating type it has or of float64."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.asarray(None)
+    kind = array.dtype.kind
+    if kind not in "fiu" and not jnp.issubdtype(array.dtype, jnp.floating):
+        raise RemanenceError(
+            f"{owner}: {name} must be an array of real numbers, got {shown(value)}"
+        )
+    array = array.astype(np.float64) if kind in "iu" else array
+    if not np.isfinite(array).all():
+        place = tuple(int(index[0]) for index in np.nonzero(~np.isfinite(array)))
+        raise RemanenceError(
+            f"{owner}: {name} hold {array[place]} at {place}; expected finite ones"
+        )
+    return array
+
+
 def is_whole(value: Any) -> bool:
     """Whether `value` is an integer of Python or NumPy, no truth value."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -9,12 +9,12 @@ import optax
 from jaxtyping import PyTree
 
 from remanence.errors import RemanenceError
-from remanence.training.checks import require_number, require_optimiser
+from remanence.training.checks import require_number, require_optimiser, require_real_array
 
 
 def effective_learning_rates(
     state: PyTree[Any],
-    learning_rate: float | int = 1.0,
+    learning_rate: Any = 1.0,
     *,
     second_decay: float = 0.999,
     epsilon: float = 1e-8,
@@ -24,30 +24,44 @@ def effective_learning_rates(
         v̂ = v / (1 − β₂^t)
 
     Args:
-        state: the optimiser's state, with an `optax.ScaleByAdamState` anywhere inside.
-        learning_rate: `η`.
+        state: the optimiser's state, with an `optax.ScaleByAdamState` anywhere inside; that of
+            one model, or stacked.
+        learning_rate: `η`; for stacked states also one for each member.
         second_decay, epsilon: `β₂` and `ε`, those of the optimiser.
 
     Returns:
         a tree like the parameters. Infinite before the first step: no gradient has been seen.
 
     Raises:
-        RemanenceError: if the state holds no second moments, or those of more than one Adam.
+        RemanenceError: if the state holds no second moments, or those of more than one Adam; if a
+            number is out of range.
 
     Source: Kingma & Ba (2015). A parameter to which the outputs are sensitive has large
     gradients along the way, and so a small rate.
     """
     owner = "effective_learning_rates"
-    rate = require_number(owner, "learning_rate", learning_rate, above=0)
+    rates = require_real_array(owner, "learning_rate", learning_rate)
     adam = _adam_state(owner, state)
-
     steps = jnp.asarray(adam.count)
+    if rates.shape not in ((), steps.shape):
+        raise RemanenceError(
+            f"{owner}: learning_rate has shape {rates.shape}, expected one number or one for each "
+            f"of the stacked states, {steps.shape}"
+        )
+    if not 0 < require_number(owner, "second_decay", second_decay, above=0) < 1:
+        raise RemanenceError(f"{owner}: second_decay must be below 1, got {second_decay}")
+    require_number(owner, "epsilon", epsilon, least=0)
 
     def one(second: jax.Array) -> jax.Array:
         # Stacked members each have their count: one axis more on the left.
-        count = steps.reshape(steps.shape + (1,) * (second.ndim - steps.ndim))
-        correction = -jnp.expm1(count.astype(second.dtype) * math.log(second_decay))
-        return rate / (jnp.sqrt(second / correction) + epsilon)
+        def wide(values: Any) -> jax.Array:
+            values = jnp.asarray(values, second.dtype)
+            return values.reshape(values.shape + (1,) * (second.ndim - values.ndim))
+
+        count = wide(steps)
+        correction = -jnp.expm1(count * math.log(second_decay))
+        unbiased = second / jnp.where(count > 0, correction, 1)
+        return jnp.where(count > 0, wide(rates) / (jnp.sqrt(unbiased) + epsilon), jnp.inf)
 
     return jax.tree.map(one, adam.nu)
 

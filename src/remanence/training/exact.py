@@ -33,8 +33,10 @@ from remanence.training.checks import (
     require_keys,
     require_number,
     require_optimiser,
+    require_real_array,
     require_whole,
     require_word,
+    shown,
 )
 from remanence.training.descent import record_steps
 from remanence.training.loop import member_of
@@ -88,7 +90,7 @@ class ExactTraining:
 
 def train_exact(
     models: AbstractRecurrentLayer,
-    targets: Float[Array | np.ndarray, "*members horizon outputs inputs"],
+    targets: Any,
     *,
     learning_rates: Sequence[float | int] | Float[np.ndarray, " members"],
     steps: int,
@@ -110,7 +112,8 @@ def train_exact(
     Args:
         models: students with a leading axis of members (`stack_models`), any linear layer.
         targets: the teacher's impulse response up to the training length T,
-            `teacher.impulse_response(T)`, for all members, or with a leading axis for each.
+            `teacher.impulse_response(T)`, `(T, outputs, inputs)` for all members, or with a
+            leading axis for each.
         learning_rates: one for each member; multiplies the updates of `optimiser`.
         steps: of the optimiser.
         batch: sequences in a minibatch, fresh in every step and the same for all members. The
@@ -127,8 +130,7 @@ def train_exact(
     Raises:
         RemanenceError: for shapes that do not fit, settings out of range, or complex parameters.
 
-    Measured on two CPU cores for 64 states, T = 300, minibatches of 128, 10,000 steps
-    (benchmarks/exact_training.py): see docs/exact-training.md.
+    How fast: benchmarks/exact_training.py, with its numbers in docs/sensitivity.md.
 
     Source: derived: `y − y* = ΔK * x` for every input. The task is Zucchet & Orvieto (2024),
     section 4.1.
@@ -149,6 +151,10 @@ def train_exact(
     require_word(owner, "members_by", members_by, ("map", "vmap"))
     steps = require_whole(owner, "steps", steps)
     process = White() if process is None else process
+    if not isinstance(process, AbstractProcess):
+        raise RemanenceError(
+            f"{owner}: process is {shown(process)}; give one of remanence.tasks, as White()"
+        )
     batches = None
     if batch is not None:
         size = require_whole(owner, "batch", batch)
@@ -199,7 +205,7 @@ def cosine_adam(steps: int) -> optax.GradientTransformation:
 def _targets(
     owner: str, models: AbstractLinearLayer, targets: Any, members: int
 ) -> Float[Array, "members horizon outputs inputs"]:
-    response = np.asarray(targets)
+    response = require_real_array(owner, "targets", targets)
     one = eqx.filter_eval_shape(member_of, models, 0)
     if response.ndim not in (3, 4) or response.shape[-2:] != (
         one.outputs,

@@ -12,6 +12,7 @@ from remanence.studies.sensitivity import extensions_claims as claims
 from remanence.studies.sensitivity import extensions_measures as measures
 from remanence.studies.sensitivity import extensions_recovery as recovery
 from remanence.studies.sensitivity import extensions_training as training
+from remanence.studies.sensitivity import extensions_training_claims as training_claims
 from remanence.studies.sensitivity.extensions_settings import ExtensionSettings
 
 TINY = ExtensionSettings(
@@ -194,8 +195,8 @@ def of_adam(steps):
 def test_a_factor_of_two_decides(loss, verdict):
     recovered = of_adam(dict.fromkeys(recovery.MAPS, 3.0))
     found = made_up({training.SPECTRUM: loss, training.RHO: loss})
-    first = claims.normalisation_training_claim(TINY, found)
-    second = claims.reparametrisation_training_claim(TINY, found, recovered)
+    first = training_claims.normalisation_training_claim(TINY, found)
+    second = training_claims.reparametrisation_training_claim(TINY, found, recovered)
     assert (first.verdict, second.verdict) == (verdict, verdict)
     assert "better on 2 of 2 teachers" in first.measured
     # Teachers alike: every resample has the same factor.
@@ -203,7 +204,7 @@ def test_a_factor_of_two_decides(loss, verdict):
     assert f"interval over teachers {factor} to {factor}:" in first.measured
     # A better established competitor takes the claim away again.
     rival = made_up({training.SPECTRUM: loss, training.RHO: loss, training.PLAIN: loss})
-    assert claims.normalisation_training_claim(TINY, rival).verdict == "fails"
+    assert training_claims.normalisation_training_claim(TINY, rival).verdict == "fails"
 
 
 def test_identities_can_fail():

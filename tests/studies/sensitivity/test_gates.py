@@ -164,6 +164,17 @@ def test_ranges_of_forget_times_keep_units_together():
     )
 
 
+def test_error_of_a_ratio_is_that_of_a_mean_over_grus(rng):
+    """Of GRUs with the same prediction and two units in each range; other ranges apart."""
+    places = np.tile([0.2, 0.7, 1.4, 1.9], (50, 1))
+    measured = rng.exponential(size=(50, 4)) + rng.exponential(size=(50, 1))
+    found = gates_measures._ratio_errors(
+        np.array([0.0, 1.0, 2.0]), places, measured, np.full((50, 4), 3.0)
+    )
+    means = measured.reshape(50, 2, 2).mean(axis=2) / 3
+    np.testing.assert_allclose(found, means.std(axis=0, ddof=1) / np.sqrt(50), rtol=1e-12)
+
+
 def test_jacobian_is_the_layers_own():
     found = gates_measures.measure_jacobians(TINY, 0.99, _nothing)
     assert found[0].largest.max() == 0.0
@@ -227,7 +238,8 @@ def test_verdicts_flip_when_the_measurement_is_spoiled():
 
     def gated(case, factor):
         ones = np.ones(2)
-        return Gated(*case, 2 * ones, ones, ones, factor * ones, ones)
+        errors = np.full((2, 2), 0.03)
+        return Gated(*case, 2 * ones, ones, ones, factor * ones, ones, errors)
 
     def judged(whole, constant=1.0):
         cases = [gated((WHOLE, BOTH), whole), gated((LINEAR, BOTH), 1.0)]

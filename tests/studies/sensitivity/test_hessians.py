@@ -16,6 +16,7 @@ from remanence.studies.sensitivity import (
     hessians_angles_claims,
     hessians_claims,
     hessians_growth,
+    hessians_growth_claims,
     hessians_measures,
     hessians_teachers,
 )
@@ -256,7 +257,6 @@ def test_bad_numbers_fail(found):
     )
     assert hessians_claims.condition_claim(TINY, same, infinite).verdict == "fails"
     assert hessians_claims.spread_claim(TINY, same).verdict == "fails"
-    assert hessians_claims.preconditioner_claim(TINY, same).verdict == "fails"
     good = with_dense(
         spectrum=diagonal.spectrum,
         scaled_spectrum=diagonal.scaled_spectrum * np.array([1.0] * 8 + [0.01]),
@@ -268,6 +268,29 @@ def test_bad_numbers_fail(found):
     assert hessians_claims.spectra_claim(TINY, far).verdict == "fails"
     near = dict.fromkeys(found, dense)
     assert hessians_claims.spectra_claim(TINY, near).verdict == "holds"
+    # One student off by more than a decade decides, and is named.
+    low = dataclasses.replace(dense, spectrum=dense.spectrum / 11)
+    missed = hessians_claims.spectra_claim(TINY, near | {"complex diagonal": low})
+    assert missed.verdict == "fails"
+    assert missed.note.startswith("Missed by complex diagonal. ")
+
+
+def test_pairs_decide_against_lru_and_s4_like_alone(found):
+    dense = found["dense"]
+    even = dataclasses.replace(
+        dense, scaled_spectrum=dense.scaled_spectrum / dense.scaled_spectrum
+    )
+    other = dataclasses.replace(even, spectrum=1e-9 * dense.spectrum)
+    good = dict.fromkeys(found, even) | {"dense": dense}
+
+    def judged(**changes):
+        return hessians_claims.preconditioner_claim(TINY, good | changes).verdict
+
+    assert judged() == "holds"
+    assert judged(**{"complex diagonal": other}) == "holds"
+    for name in ("LRU", "S4-like"):
+        assert judged(**{name: other}) == "fails"
+        assert judged(**{name: dense}) == "fails"
 
 
 def test_bad_angles_and_growth_fail():
@@ -294,9 +317,18 @@ def test_bad_angles_and_growth_fail():
     tied = ranges((2.5e8, 1.1e7, 8.4e4), (0.81, 0.36, 0.008))
     assert hessians_angles_claims.angle_share_claim(TINY, tied).verdict == "fails"
 
+    # Other angles: the range is judged, and the share where there are earlier numbers.
+    other = [dataclasses.replace(exact[0], angle=0.02), *exact[1:]]
+    assert hessians_angles_claims.angle_claim(TINY, other).verdict == "holds"
+    claim = hessians_angles_claims.angle_share_claim(TINY, other)
+    assert claim.verdict == "holds"
+    assert claim.expected.endswith(" at θ₀/π = 0.1, 1")
+    nowhere = [dataclasses.replace(one, angle=one.angle / 3) for one in exact]
+    assert hessians_angles_claims.angle_share_claim(TINY, nowhere).verdict == "fails"
+
     growth = hessians_growth.measure_growth(TINY, SilentProgress())
     flat = dataclasses.replace(
         growth, curvature=growth.curvature * growth.shortfalls[:, None, None, None] ** 0.1
     )
-    assert hessians_claims.growth_claim(TINY, growth).verdict == "holds"
-    assert hessians_claims.growth_claim(TINY, flat).verdict == "fails"
+    assert hessians_growth_claims.growth_claim(TINY, growth).verdict == "holds"
+    assert hessians_growth_claims.growth_claim(TINY, flat).verdict == "fails"

@@ -238,7 +238,10 @@ def test_a_flat_metric_or_another_determinant_fails(metrics):
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_a_run_that_ends_elsewhere_fails(runs, index):
-    assert claims.angle_claim(TINY, runs).verdict == "holds"
+    good = claims.angle_claim(TINY, runs)
+    assert good.verdict == "holds"
+    assert "never (coupled)" in good.measured
+    assert "not reproduced: θ = w ends at the smaller loss" in good.note
     loss = runs[index].loss.copy()
     loss[-500] = 1.0
     bad = [*runs]

@@ -13,6 +13,7 @@ from remanence.studies.sensitivity.signals import SIGNALS, run_signals
 from remanence.studies.sensitivity.signals_measures import (
     Signals,
     draw_inputs,
+    expected_added_power,
     expected_first_layer,
 )
 from remanence.studies.sensitivity.signals_network import (
@@ -183,6 +184,40 @@ def test_theory_is_the_first_layer_of_a_wide_network(architecture, memory):
     _, powers = eqx.filter_jit(lambda n, x: n(x))(_network(architecture, WIDE, memory), xs)
     # One network of 192 features: a few per cent of scatter.
     assert float(powers[1]) == pytest.approx(expected_first_layer(architecture, memory), rel=0.12)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "low", "high"), [("LRU", 0.88, 1.12), ("GRU", 1 / 3, 0.8)]
+)
+def test_theory_is_what_the_first_layer_adds_to_its_skip(architecture, low, high):
+    """The GRU's tanh and moving gates take away about half of what the frozen linear one adds."""
+
+    @eqx.filter_jit
+    def added(network, xs):
+        vs = jax.vmap(jax.vmap(network.encoder))(xs)
+        block = jax.tree.map(lambda a: a[0], network.blocks)
+        return jnp.mean((jax.vmap(block)(vs) - vs) ** 2)
+
+    xs = draw_inputs(WIDE, key=jax.random.key(1))
+    power = added(_network(architecture, WIDE, 10.0), xs)
+    assert low < float(power) / expected_added_power(architecture, 10.0) < high
+
+
+def test_gru_starts_with_the_published_variances():
+    layer = _network("GRU", WIDE).blocks.layer
+    for W in (layer.W_r, layer.W_z, layer.W_n):
+        assert WIDE.width * np.var(W) == pytest.approx(2.0, rel=0.05)
+    np.testing.assert_allclose(layer.U_n[0] @ layer.U_n[0].T, np.eye(WIDE.width), atol=1e-10)
+
+
+def test_controlled_gradients_are_judged_layer_by_layer():
+    """One layer of one group, which the mean over three layers hides: (1 + 1 + 40)/3 = 14."""
+    signals = _signals()
+    signals.gradients["LRU"]["ν"][-1, :, 2] *= 40.0
+    claim = signals_claims.controlled_claim(signals)
+    assert claim.verdict == "fails"
+    assert "ν of layer 2" in claim.note
+    assert "ν ×14" in claim.measured
 
 
 def test_inputs_have_the_documented_autocorrelation():

@@ -28,7 +28,6 @@ from remanence.studies.sensitivity.teachers import (
     published_teacher,
     ring_teacher,
 )
-from remanence.systems import StateSpace
 
 TINY = Student("tiny", blocks(2, 4), (1e-3, 1e-2), "map")
 
@@ -68,7 +67,7 @@ def test_eigenvalues_are_moved_onto_the_ring_and_their_angles_shrunk(rng):
     assert np.abs(np.angle(narrow)).max() <= 0.1 + 1e-9
 
 
-@pytest.mark.parametrize("name", ["32 blocks", "complex diagonal", "LRU"])
+@pytest.mark.parametrize("name", list(STUDENTS))
 def test_students_start_as_published(name):
     models = STUDENTS[name].start(0, 3, 0.9, 3.14)
     if isinstance(models, LRU | DiagonalRNN):
@@ -138,7 +137,7 @@ def found_architectures(**changes):
     } | changes
     ablation = {name: grid_of(values) for name, values in losses.items()}
     pattern = architectures_measures.Pattern(
-        np.ones(300), np.array([[1.001], [1.1]]) * np.ones((1, 300)), 0.418
+        np.array([-0.9]), np.ones(300), np.array([[1.001], [1.1]]) * np.ones((1, 300)), 0.418
     )
     return architectures_measures.Architectures(
         sweep={
@@ -244,6 +243,7 @@ def test_verdicts_on_rates_follow_the_numbers(monkeypatch):
                 group("LRU", "ω_ν", ones, 3.1e-3 * ones),
                 group("LRU", "ω_θ", ones, theta * ones),
             ],
+            probed_losses={"dense RNN": 0.4, "complex diagonal": 1e-4, "LRU": 1e-4},
             heads={1: grid_of([0.5]), 8: grid_of([eight]), 32: grid_of([1e-5])},
             head_rates={1: slow * ones, 8: 1e-5 * ones, 32: 1e-3 * ones},
             angles={
@@ -269,9 +269,3 @@ def test_verdicts_on_rates_follow_the_numbers(monkeypatch):
     assert len(finding.figures) == 3
     assert len(finding.tables["effective_learning_rates"]["probe"]) == 35
     assert finding.tables["heads_and_angles"]["loss"].shape == (9,)
-
-
-def test_a_static_gain_has_no_modes_to_lack():
-    system = StateSpace(np.diag([0.5, -0.5]), np.ones((2, 1)), np.zeros((1, 2)))
-    eigenvalues, weights = modal_residues(system)
-    assert loss_of_response(missing_response(eigenvalues, weights, 10)) == 0

@@ -142,7 +142,7 @@ def pattern_figure(found: Architectures) -> Figure:
             "--",
             color=THEORY,
             linewidth=1.4,
-            label="response of the real modes −0.9968 and −0.9924",
+            label="response of the teacher's real modes",
         )
         ax.axhline(0, color=FAINT, linewidth=0.8)
         ax.set_xlim(0, even[-1])

@@ -36,12 +36,13 @@ from remanence.systems import StateSpace
 class Pattern:
     """What the dense students lack on the published teacher, and what its real modes are.
 
-    - `missing` (lags,): the response of the teacher's two real modes.
+    - `eigenvalues` (modes,), `missing` (lags,): the teacher's real modes and their response.
     - `errors` (starts, lags): the teacher's response minus that of each dense student.
     - `cost`: the exact loss of lacking just these modes.
     - `shares` (starts,): how much of an error's energy is left when `missing` is taken off it.
     """
 
+    eigenvalues: Float[np.ndarray, " modes"]
     missing: Float[np.ndarray, " lags"]
     errors: Float[np.ndarray, "starts lags"]
     cost: float
@@ -121,7 +122,9 @@ def missing_pattern(grid: Grid) -> Pattern:
     errors = []
     for start in range(grid.job.starts):
         errors.append(target - response(grid.trained(start)[0])[:, 0, 0])
-    return Pattern(missing, np.stack(errors), loss_of_response(missing))
+    return Pattern(
+        np.real(eigenvalues[real]), missing, np.stack(errors), loss_of_response(missing)
+    )
 
 
 def _job(

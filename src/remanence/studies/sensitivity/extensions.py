@@ -10,10 +10,8 @@ import numpy as np
 from remanence.report import AbstractProgress, PartialProgress
 from remanence.studies.contract import Finding, Part
 from remanence.studies.sensitivity.extensions_claims import (
-    normalisation_training_claim,
     power_claim,
     recovery_claim,
-    reparametrisation_training_claim,
     sensitivity_claim,
 )
 from remanence.studies.sensitivity.extensions_figures import (
@@ -39,6 +37,10 @@ from remanence.studies.sensitivity.extensions_training import (
     Training,
     together,
     train_competitor,
+)
+from remanence.studies.sensitivity.extensions_training_claims import (
+    normalisation_training_claim,
+    reparametrisation_training_claim,
 )
 from remanence.studies.threads import in_threads
 

@@ -14,9 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.signal import lfilter
 
-from remanence.layers._correlated_magnitude import CorrelatedMagnitude
-from remanence.layers._eigenvalue_map import AbstractMagnitudeMap
-from remanence.layers._magnitudes import DoubleExponentialMagnitude, TanhMagnitude
+from remanence.layers.eigenvalues import AbstractMagnitudeMap, magnitude_map
 from remanence.layers.normalisations import (
     AbstractNormalisation,
     ExponentialSpectrumAware,
@@ -54,19 +52,29 @@ def _square_root(rho: float) -> AbstractNormalisation:
     return SquareRoot()
 
 
+def _exponential(rho: float) -> AbstractMagnitudeMap:
+    return magnitude_map("double exponential")
+
+
+def _tanh(rho: float) -> AbstractMagnitudeMap:
+    return magnitude_map("tanh")
+
+
+def _correlated(rho: float) -> AbstractMagnitudeMap:
+    return magnitude_map("correlated", correlation=rho)
+
+
 def _spectrum_aware(rho: float) -> AbstractNormalisation:
     return ExponentialSpectrumAware(rho, smoothed=True)
 
 
 COMBINATIONS = (
-    Combination("exp, √(1−ν²)", lambda rho: DoubleExponentialMagnitude(), _square_root),
-    Combination("tanh, √(1−ν²)", lambda rho: TanhMagnitude(), _square_root),
-    Combination("ρ-aware, √(1−ν²)", CorrelatedMagnitude, _square_root),
-    Combination(
-        "exp, spectrum-aware", lambda rho: DoubleExponentialMagnitude(), _spectrum_aware, True
-    ),
-    Combination("tanh, spectrum-aware", lambda rho: TanhMagnitude(), _spectrum_aware, True),
-    Combination("ρ-aware, spectrum-aware", CorrelatedMagnitude, _spectrum_aware, True),
+    Combination("exp, √(1−ν²)", _exponential, _square_root),
+    Combination("tanh, √(1−ν²)", _tanh, _square_root),
+    Combination("ρ-aware, √(1−ν²)", _correlated, _square_root),
+    Combination("exp, spectrum-aware", _exponential, _spectrum_aware, True),
+    Combination("tanh, spectrum-aware", _tanh, _spectrum_aware, True),
+    Combination("ρ-aware, spectrum-aware", _correlated, _spectrum_aware, True),
 )
 RHO_AWARE = "ρ-aware, √(1−ν²)"
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from remanence.layers._correlated_magnitude import correlated_rapidity
+from remanence.layers import correlated_rapidity
 from remanence.studies.sensitivity.extensions_measures import (
     COMBINATIONS,
     theoretical_sensitivity,

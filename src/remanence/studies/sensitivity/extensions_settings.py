@@ -1,4 +1,8 @@
-"""Settings and criteria of the extensions part, fixed before the run."""
+"""Settings and criteria of the extensions part.
+
+Criteria stand in the code and no run moves them; a claim's note says so where its criterion was
+chosen after a prototype.
+"""
 
 import dataclasses
 

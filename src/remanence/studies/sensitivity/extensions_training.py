@@ -13,9 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from remanence.layers._correlated_magnitude import CorrelatedMagnitude
-from remanence.layers._eigenvalue_map import AbstractMagnitudeMap
 from remanence.layers.arrays import SplitComplex
+from remanence.layers.eigenvalues import AbstractMagnitudeMap, magnitude_map
 from remanence.layers.lru import DiagonalRNN
 from remanence.layers.normalisations import (
     AbstractNormalisation,
@@ -57,8 +56,8 @@ class Competitor:
     optimiser: Callable[[int], optax.GradientTransformation] = cosine_adam
 
 
-def _polar(eigenvalues: np.ndarray, magnitude_map: str | AbstractMagnitudeMap) -> Polar:
-    return Polar.from_eigenvalues(eigenvalues, magnitude_map=magnitude_map)
+def _polar(eigenvalues: np.ndarray, chosen: str | AbstractMagnitudeMap) -> Polar:
+    return Polar.from_eigenvalues(eigenvalues, magnitude_map=chosen)
 
 
 def _learned(eigenvalues: np.ndarray, rho: float) -> Parametrised:
@@ -84,11 +83,11 @@ def _spectrum(eigenvalues: np.ndarray, rho: float) -> Parametrised:
 
 
 def _correlated(eigenvalues: np.ndarray, rho: float) -> Parametrised:
-    return _polar(eigenvalues, CorrelatedMagnitude(rho)), SquareRoot()
+    return _polar(eigenvalues, magnitude_map("correlated", correlation=rho)), SquareRoot()
 
 
 def _both(eigenvalues: np.ndarray, rho: float) -> Parametrised:
-    polar = _polar(eigenvalues, CorrelatedMagnitude(rho))
+    polar = _polar(eigenvalues, magnitude_map("correlated", correlation=rho))
     return polar, ExponentialSpectrumAware(rho, smoothed=True)
 
 

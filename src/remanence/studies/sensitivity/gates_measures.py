@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -30,6 +31,7 @@ class Gated:
     - `forget_times`: geometric mean of the units in each range.
     - `power`, `sensitivity`: of `h_T` and of `∂h_T/∂b`, each unit by its own bias.
     - `*_theory`: those of frozen gates, averaged over the same units.
+    - `ratio_errors`: standard errors of `ratios`, from the scatter of GRUs.
     """
 
     candidate: str
@@ -39,6 +41,7 @@ class Gated:
     power_theory: Float[np.ndarray, " bins"]
     sensitivity: Float[np.ndarray, " bins"]
     sensitivity_theory: Float[np.ndarray, " bins"]
+    ratio_errors: Float[np.ndarray, "2 bins"]
 
     @property
     def ratios(self) -> Float[np.ndarray, "2 bins"]:
@@ -164,13 +167,11 @@ def _binned(
 ) -> Gated:
     edges = np.linspace(0.0, np.log(s.longest - 1.0), s.bins + 1)
     probed = bias[:, : sensitivity.shape[1]]
-    columns = (
-        np.log(np.asarray(forget_time(bias))),
-        power,
-        np.asarray(frozen_gate_power(expit(bias), embeddings())),
-    )
+    frozen = np.asarray(frozen_gate_power(expit(bias), embeddings()))
+    columns = np.log(np.asarray(forget_time(bias))), power, frozen
     times, measured, predicted = (_means(bias, values, edges) for values in columns)
     theory = np.asarray(bias_sensitivity(probed, embeddings()))
+    error = partial(_ratio_errors, edges)
     return Gated(
         *case,
         np.exp(times),
@@ -178,11 +179,31 @@ def _binned(
         predicted,
         _means(probed, sensitivity, edges),
         _means(probed, theory, edges),
+        np.stack([error(bias, power, frozen), error(probed, sensitivity, theory)]),
     )
 
 
+def _ratio_errors(
+    edges: np.ndarray, places: np.ndarray, measured: np.ndarray, predicted: np.ndarray
+) -> np.ndarray:
+    """Of the ratio of sums over all GRUs (rows), which are independent; their units are not."""
+    grus, bins = len(places), edges.size - 1
+    index = _ranges(places, edges) + bins * np.repeat(np.arange(grus), places.shape[1])
+    sums, expected = (
+        np.bincount(index, values.ravel(), minlength=grus * bins).reshape(grus, bins)
+        for values in (measured, predicted)
+    )
+    total = expected.sum(axis=0)
+    off = sums - sums.sum(axis=0) / total * expected
+    return np.sqrt(grus / (grus - 1) * np.sum(off**2, axis=0)) / total
+
+
+def _ranges(places: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    return np.clip(np.digitize(places.ravel(), edges) - 1, 0, edges.size - 2)
+
+
 def _means(places: np.ndarray, values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    index = np.clip(np.digitize(places.ravel(), edges) - 1, 0, edges.size - 2)
+    index = _ranges(places, edges)
     sums = np.bincount(index, values.ravel(), minlength=edges.size - 1)
     return sums / np.bincount(index, minlength=edges.size - 1)
 

@@ -1,4 +1,7 @@
-"""What the gates part runs, and the criteria that its claims are held to."""
+"""What the gates part runs, and the criteria that its claims are held to.
+
+Where a criterion or its measurement was settled after a first run, the claim's note says so.
+"""
 
 import dataclasses
 

@@ -8,7 +8,6 @@ from remanence.studies.sensitivity.hessians_angles import AngleRange, measure_an
 from remanence.studies.sensitivity.hessians_angles_claims import angle_claim, angle_share_claim
 from remanence.studies.sensitivity.hessians_claims import (
     condition_claim,
-    growth_claim,
     preconditioner_claim,
     rank_claim,
     spectra_claim,
@@ -21,6 +20,7 @@ from remanence.studies.sensitivity.hessians_figures import (
     table_rows,
 )
 from remanence.studies.sensitivity.hessians_growth import Growth, measure_growth
+from remanence.studies.sensitivity.hessians_growth_claims import growth_claim
 from remanence.studies.sensitivity.hessians_measures import (
     Conditioning,
     jacobians_of,
@@ -49,10 +49,10 @@ def run_hessians(settings: HessianSettings, progress: AbstractProgress) -> Findi
             "Gram matrix of derivatives of the impulse response. The same systems of order 4 "
             "with |λ| between 0.990 and 0.993 are written as dense matrices, as complex diagonal "
             "ones, as LRUs and as S4-like layers. All feel the same nine directions with "
-            "spectra that overlap. A diagonal recurrence has them near the axes, where one step "
-            "size per parameter can undo them, as long as its eigenvalues are apart. In a dense "
-            "matrix a change of basis spreads the directions of the curse of memory over all "
-            "entries."
+            "spectra that overlap, those of the complex diagonal ones lower. A diagonal "
+            "recurrence has them near the axes, where one step size per parameter can undo them, "
+            "as long as its eigenvalues are apart. In a dense matrix a change of basis spreads "
+            "the directions of the curse of memory over all entries."
         ),
         claims=(
             rank_claim(settings, found, infinite),

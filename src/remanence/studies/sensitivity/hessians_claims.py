@@ -1,11 +1,10 @@
-"""Dense against diagonal Hessians (S5a to S5e): criteria and measurements in words."""
+"""Dense against diagonal Hessians (S5a to S5d, S5f): criteria and measurements in words."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
 from remanence.studies.contract import Claim, verdict
-from remanence.studies.sensitivity.hessians_growth import Growth
 from remanence.studies.sensitivity.hessians_measures import (
     RANK,
     RANK_SHARE,
@@ -15,14 +14,13 @@ from remanence.studies.sensitivity.hessians_measures import (
     ratio_interval,
 )
 from remanence.studies.sensitivity.hessians_settings import HessianSettings
-from remanence.studies.sensitivity.hessians_teachers import DENSE, DIAGONAL, LRU
+from remanence.studies.sensitivity.hessians_teachers import DENSE, DIAGONAL, LRU, S4
 from remanence.studies.sensitivity.sources import figure
 
 Measures = Mapping[str, Conditioning]
 
-_TIMES_CONDITION, _TIMES_SPREAD, _DECADES = 10.0, 1.5, 1.5
-_MIXED, _APART = 0.85, 0.95
-_SLOPE = 0.05
+_TIMES_CONDITION, _TIMES_SPREAD, _DECADES = 10.0, 1.5, 1.0
+_MIXED, _APART = 0.65, 0.95
 
 
 def rank_claim(s: HessianSettings, found: Measures, infinite: InfiniteHorizon) -> Claim:
@@ -65,6 +63,7 @@ def condition_claim(s: HessianSettings, found: Measures, infinite: InfiniteHoriz
     """S5b: what an optimiser with one step size per parameter feels."""
     dense, diagonal = (found[n].scaled_condition for n in (DENSE.name, DIAGONAL.name))
     ratio = np.median(dense) / np.median(diagonal)
+    raw = np.median(found[DENSE.name].condition) / np.median(found[DIAGONAL.name].condition)
     low, high = ratio_interval(dense, diagonal, s)
     exact, other = (
         np.nanmedian(infinite.scaled_condition[n]) for n in (DENSE.name, DIAGONAL.name)
@@ -79,14 +78,17 @@ def condition_claim(s: HessianSettings, found: Measures, infinite: InfiniteHoriz
         expected=f"ratio of median condition numbers λ_1/λ_9 > {_TIMES_CONDITION:g}",
         measured=(
             f"medians over {s.teachers} teachers: {_medians(found, 'scaled_condition')}; dense / "
-            f"complex diagonal {ratio:.1f}, 95 % bootstrap interval {low:.1f} to {high:.1f}"
+            f"complex diagonal {ratio:.1f}, 95 % bootstrap interval {low:.1f} to {high:.1f}; "
+            f"before preconditioning {_medians(found, 'condition')}, ratio {raw:.1f}"
         ),
         verdict=verdict(ratio > _TIMES_CONDITION),
         note=(
             "The dense condition varies over decades between teachers (quartiles "
             f"{_quartiles(dense)}), so that medians of 60 scatter{_scatter(dense, diagonal)}; "
             "an earlier set of 60 gave 223 and 10.4. At T = ∞ the medians of these teachers are "
-            f"{exact:.3g} and {other:.3g}."
+            f"{exact:.3g} and {other:.3g}. Preconditioning does not create the gap between these "
+            f"medians, {raw:.1f} before and {ratio:.1f} after; against LRU and S4-like it does "
+            f"({_before_and_after(found, LRU.name)}, {_before_and_after(found, S4.name)})."
         ),
     )
 
@@ -127,92 +129,62 @@ def spectra_claim(s: HessianSettings, found: Measures) -> Claim:
         if name != DENSE.name
     }
     told = "; ".join(f"{name} {a:+.2f}, {b:+.2f}" for name, (a, b) in gaps.items())
+    missing = [name for name, pair in gaps.items() if max(map(abs, pair)) > _DECADES]
     return Claim(
         id="S5d",
         statement="Dense and diagonal parametrisations have Hessians of similar spectra.",
         source=figure(4),
         expected=(
-            f"medians of λ_max and of λ_1/λ_9 of the dense student within {_DECADES:g} decades "
+            f"medians of λ_max and of λ_1/λ_9 of the dense student within {_DECADES:g} decade "
             "of those of every diagonal one"
         ),
         measured=(
             f"medians over {s.teachers} teachers: λ_max {_medians(found, 'largest')}; λ_1/λ_9 "
             f"{_medians(found, 'condition')}; log₁₀ dense / diagonal of the two: {told}"
         ),
-        verdict=verdict(max(abs(gap) for pair in gaps.values() for gap in pair) <= _DECADES),
+        verdict=verdict(not missing),
+        note=(
+            (f"Missed by {' and '.join(missing)}. " if missing else "")
+            + "The limit was tightened from 1.5 decades after review: that lay just above medians "
+            "known before the run."
+        ),
     )
 
 
 def preconditioner_claim(s: HessianSettings, found: Measures) -> Claim:
-    """S5f: what tells dense from diagonal."""
-    dense, met, told, gaps = found[DENSE.name], True, [], []
-    for name in (DIAGONAL.name, LRU.name):
+    """S5f: what tells dense from LRU and S4-like; complex diagonal beside them, not judged."""
+    dense, met, told = found[DENSE.name], True, []
+    for name in (LRU.name, S4.name, DIAGONAL.name):
         one = found[name]
         largest = exceeds(dense.largest, one.largest)
         raw = exceeds(dense.condition, one.condition)
         scaled = exceeds(dense.scaled_condition, one.scaled_condition)
-        met &= all(1 - _MIXED < p < _MIXED for p in (largest, raw)) and scaled > _APART
-        told.append(f"{name}: λ_max {largest:.2f}, λ_1/λ_9 {raw:.2f}, preconditioned {scaled:.2f}")
-        before = _decades(dense.condition, one.condition)
-        after = _decades(dense.scaled_condition, one.scaled_condition)
-        gaps.append(f"{before:+.2f} before and {after:+.2f} after against the {name} student")
+        if name != DIAGONAL.name:
+            met &= all(1 - _MIXED <= p <= _MIXED for p in (largest, raw)) and scaled > _APART
+        told.append(f"{name} {largest:.2f}, {raw:.2f}, {scaled:.2f}")
     return Claim(
         id="S5f",
         statement=(
-            "One cannot tell a dense Hessian from a diagonal one by its spectrum, but one can by "
-            "its condition number after Jacobi preconditioning: the eigenvectors differ."
+            "One cannot tell a dense Hessian from that of an LRU or S4-like layer by its "
+            "spectrum, but one can by its condition number after Jacobi preconditioning: the "
+            "eigenvectors differ."
         ),
         source=f"reading of {figure(4)}; criterion derived",
         expected=(
             "share of pairs of teachers (one dense, one diagonal) in which the dense value is "
-            f"larger, against complex diagonal and LRU: between {1 - _MIXED:.2f} and {_MIXED:g} "
-            f"for λ_max and λ_1/λ_9, above {_APART:g} for λ_1/λ_9 after preconditioning"
-        ),
-        measured=f"all {s.teachers}² pairs. {'. '.join(told)}",
-        verdict=verdict(met),
-        note=(
-            "Criterion set after the medians of a prototype were known, before these shares were. "
-            f"In medians the gap of λ_1/λ_9 is {'; '.join(gaps)} (decades): against the complex "
-            "diagonal preconditioning narrows the scatter between teachers and not the gap; the "
-            "reading that only eigenvectors differ is exact in LRU coordinates alone."
-        ),
-    )
-
-
-def growth_claim(s: HessianSettings, growth: Growth) -> Claim:
-    """S5e: which directions of A carry the curse of memory."""
-    slopes = growth.slopes(growth.curvature)
-    groups = {"p = q": (growth.same, -3), "|λ_p − λ_q| ≈ ε": (growth.near, -3)}
-    groups["|λ_p − λ_q| = O(1)"] = (growth.far, -1)
-    entries = growth.slopes(growth.entries)
-    off = [np.max(np.abs(slopes[:, where] - slope)) for where, slope in groups.values()]
-    told = "; ".join(
-        f"{name} {np.min(slopes[:, where]):.3f} to {np.max(slopes[:, where]):.3f}"
-        for name, (where, _) in groups.items()
-    )
-    error = np.max(np.abs(growth.curvature / growth.expected[:, None] - 1))
-    return Claim(
-        id="S5e",
-        statement=(
-            "In the eigenbasis of a dense A only directions p = q, and neighbours, have "
-            "curvature of order ε⁻³, ε = 1 − |λ|; others have ε⁻¹. Entries of A mix them: all "
-            "have ε⁻³."
-        ),
-        source="derived",
-        expected=(
-            f"slopes of log curvature against log ε within {_SLOPE:g} of −3 (p = q and "
-            f"|λ_p − λ_q| ≈ ε), −1 (O(1)) and −3 (every ∂²L/∂A_jk²)"
+            f"larger, against LRU and S4-like: {1 - _MIXED:.2f} to {_MIXED:g} for λ_max and "
+            f"λ_1/λ_9, above {_APART:g} for λ_1/λ_9 after preconditioning"
         ),
         measured=(
-            f"least squares over ε = {s.shortfalls[0]:g} … {s.shortfalls[-1]:g}, least to "
-            f"largest over all directions of {s.growth_draws} systems of order 6: {told}; "
-            f"entries {np.min(entries):.3f} to {np.max(entries):.3f}. Curvature over "
-            f"Σ_n |f_n(p, q)|² |ĉ_p b̂_q|²: off by at most {error:.0e}"
+            f"all {s.teachers}² pairs, shares for λ_max, λ_1/λ_9 and λ_1/λ_9 preconditioned: "
+            f"{'; '.join(told)} (contrast, not judged)"
         ),
-        verdict=verdict(max(*off, np.max(np.abs(entries + 3))) <= _SLOPE),
+        verdict=verdict(met),
         note=(
-            "A is normal here (random rotations): otherwise rounding, 1e-16 cond(V)⁴ of the "
-            "largest curvature, hides ε⁻¹ beside ε⁻³ from ε = 1e-3 on."
+            "Criterion set after the medians of a prototype were known, before these shares were, "
+            "as 0.15 to 0.85 against complex diagonal and LRU; narrowed, and confined to these "
+            "two students, after review, when the shares were known. The complex diagonal "
+            "student does differ by its spectrum (S5b, S5d)."
         ),
     )
 
@@ -231,6 +203,14 @@ def _scatter(dense: np.ndarray, diagonal: np.ndarray) -> str:
         f"{np.min(ratios):.1f} to {np.max(ratios):.1f}, above {_TIMES_CONDITION:g} in "
         f"{np.sum(ratios > _TIMES_CONDITION)})"
     )
+
+
+def _before_and_after(found: Measures, name: str) -> str:
+    """Ratios of medians, dense over this student, raw and preconditioned."""
+    dense, one = found[DENSE.name], found[name]
+    raw = np.median(dense.condition) / np.median(one.condition)
+    scaled = np.median(dense.scaled_condition) / np.median(one.scaled_condition)
+    return f"{name} {raw:.1f} before and {scaled:.1f} after"
 
 
 def _decades(first: np.ndarray, second: np.ndarray) -> float:

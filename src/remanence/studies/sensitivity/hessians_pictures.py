@@ -110,8 +110,7 @@ def angle_figure(s: HessianSettings, ranges: Sequence[AngleRange]) -> NamedFigur
     with house_style():
         figure = new_figure(6.2)
         axes = figure.subplot_mosaic("aabbcc;dddeee", height_ratios=(1, 1))
-        shown = [one for one in ranges if one.angle in EARLIER]
-        for key, one in zip("abc", shown, strict=True):
+        for key, one in zip("abc", _three(ranges), strict=True):
             image = _image(axes[key], one.picture / one.picture.max(), LogNorm(1e-5, 1.0))
             if key == "c":
                 _bar(axes["c"], image, "|H| / max |H|")
@@ -166,6 +165,15 @@ def angle_figure(s: HessianSettings, ranges: Sequence[AngleRange]) -> NamedFigur
         "is the power of these inputs there; crowding of the phases adds what is above the dashed "
         "line.",
     )
+
+
+def _three(ranges: Sequence[AngleRange]) -> list[AngleRange]:
+    """Those with earlier numbers, or else the narrowest, a middle and the widest."""
+    shown = [one for one in ranges if one.angle in EARLIER]
+    if len(shown) == 3:
+        return shown
+    ordered = sorted(ranges, key=lambda one: one.angle)
+    return [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
 
 
 def _draws(

@@ -37,6 +37,9 @@ from remanence.theory import coupled_phase_scale, landscape
 
 _landscape = jax.jit(landscape)
 
+_BESIDE = 0.01
+"""A curvature is called larger beside the optimum from this excess on."""
+
 
 def curvature_claim(curvatures: Curvatures) -> Claim:
     """S3a."""
@@ -52,6 +55,8 @@ def curvature_claim(curvatures: Curvatures) -> Claim:
     unit = float(np.max(np.abs(curvatures.peak_tanh - 1)))
     longest = int(np.argmin(curvatures.gaps))
     quarter = float(curvatures.at_exponential[longest])
+    above = curvatures.peak_exponential / curvatures.at_exponential
+    beside = curvatures.gaps[above > 1 + _BESIDE]
     phase = float(curvatures.polar_phase[int(np.argmin(np.abs(curvatures.gaps - 0.01)))])
     return Claim(
         id="S3a",
@@ -78,7 +83,12 @@ def curvature_claim(curvatures: Curvatures) -> Claim:
             and round(phase) == POLAR_PHASE
             and off <= CLOSED_FORM
         ),
-        note="For ν* < .9 the exponential map's curvature is largest beside the optimum.",
+        note=(
+            "Under the exponential map the largest curvature is more than "
+            f"{_BESIDE:.0%} above that at the optimum for 1 − ν* = {listed(beside, 'g')}."
+            if beside.size
+            else ""
+        ),
     )
 
 
@@ -176,12 +186,14 @@ def angle_claim(settings: LandscapeSettings, runs: Sequence[Descent]) -> Claim:
     shrunk = ", ".join(
         f"{np.abs(run.eigenvalue).min():.3f}" for run in (polar, exponential, coupled)
     )
+    order = exponential.final < polar.final
+    reproduced = "reproduced" if order else "not reproduced: θ = w ends at the smaller loss"
     return Claim(
         id="S4",
         statement=(
-            "Learning the angle of a slowly decaying mode: with θ = exp(w) gradient descent "
-            "arrives, with θ = w nearly, and with the coupled phase of unit sensitivity it stays "
-            "stuck. All shrink |λ| on the way."
+            "Learning the angle of a slowly decaying mode by gradient descent: both uncoupled "
+            "phases, θ = w and θ = exp(w), arrive, and the coupled phase of unit sensitivity "
+            "stays stuck. All shrink |λ| on the way."
         ),
         source=figure(7),
         expected=(
@@ -192,13 +204,14 @@ def angle_claim(settings: LandscapeSettings, runs: Sequence[Descent]) -> Claim:
         measured=(
             f"{exponential.final:.1e} (exp), {polar.final:.1e} (θ = w), at least {stuck:.2f} "
             f"(coupled; ends at |λ| = {abs(coupled.eigenvalue[-1]):.3f}, angle {turned:.2f}π), "
-            f"from {polar.loss[0]:.3f}; loss < 1 at step {exponential.first_below(1)}, "
-            f"{polar.first_below(1)}, {coupled.first_below(1)}; smallest |λ| of θ = w, exp, "
+            f"from {polar.loss[0]:.3f}; loss < 1 at step {_first(exponential)} (exp), "
+            f"{_first(polar)} (θ = w), {_first(coupled)} (coupled); smallest |λ| of θ = w, exp, "
             f"coupled {shrunk} (one run each, float64, learning rate {settings.learning_rate:g})"
         ),
         verdict=verdict(met),
         note=(
-            "The published run with θ = w keeps oscillating (loss 1e-3 to 1e-1). Rounding is "
+            f"The published order, exp better than θ = w, is {reproduced}. The criterion asks "
+            "less of θ = w because the published run oscillates (loss 1e-3 to 1e-1). Rounding is "
             "enough to make it do so: here the loss is computed without cancellation, its "
             "gradient vanishes at the optimum and the run settles there; written as a difference "
             f"of large terms it ends at {by_name[CANCELLING].final:.1e}, as Adam magnifies the "
@@ -206,3 +219,9 @@ def angle_claim(settings: LandscapeSettings, runs: Sequence[Descent]) -> Claim:
             "circle, and at the end still climbs the needle there, slowly."
         ),
     )
+
+
+def _first(run: Descent) -> str:
+    """The first step with a loss below 1, or "never"."""
+    step = run.first_below(1)
+    return "never" if step is None else f"{step:,}"

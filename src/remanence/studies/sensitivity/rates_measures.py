@@ -36,13 +36,14 @@ class GroupRates:
 class Rates:
     """What the part measured.
 
-    - `groups`: after training with a constant rate.
+    - `groups`, `probed_losses`: after training with a constant rate.
     - `heads`, `head_rates`: the grids by number of heads; geometric means of the effective
       learning rates of A half-way through training, (starts,) each.
     - `angles`: grids by student and largest angle.
     """
 
     groups: list[GroupRates]
+    probed_losses: dict[str, float]
     heads: dict[int, Grid]
     head_rates: dict[int, Float[np.ndarray, " starts"]]
     angles: dict[str, list[Grid]]
@@ -108,6 +109,7 @@ def measure_rates(settings: RateSettings, on_progress: Callable[[float, str], No
     half_way = run_jobs(halves, lambda share, what: on_progress(0.9 + 0.1 * share, what))
     return Rates(
         groups=[group for grid in probed for group in group_rates(grid)],
+        probed_losses={name: grid.median for name, grid in zip(PROBED, probed, strict=True)},
         heads=heads,
         head_rates={
             count: mean_rates_of_A(grid) for count, grid in zip(heads, half_way, strict=True)

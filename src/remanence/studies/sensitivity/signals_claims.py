@@ -76,26 +76,42 @@ def eigenvalue_claim(signals: Signals) -> Claim:
 def controlled_claim(signals: Signals) -> Claim:
     """S9c."""
     groups = {name: v for name, v in signals.gradients["LRU"].items() if name != "θ"}
-    spans = {name: _range(v.mean(axis=2, keepdims=True)) for name, v in groups.items()}
-    per_group = ", ".join(f"{name} ×{span:.3g}" for name, span in spans.items())
-    layer = max(_range(values) for values in groups.values())
+    spans = {name: _ranges(values) for name, values in groups.items()}
+    worst = max(spans, key=lambda name: spans[name].max())
+    layer, largest = int(spans[worst].argmax()), float(spans[worst].max())
+    per_layer = "; ".join(f"{name} {_times(span)}" for name, span in spans.items())
+    pooled = ", ".join(
+        f"{name} ×{_range(values.mean(axis=2, keepdims=True)):.3g}"
+        for name, values in groups.items()
+    )
+    beyond = [
+        f"{name} of layer {place}"
+        for name, span in spans.items()
+        for place in np.flatnonzero(span >= LRU_RANGE)
+    ]
     return Claim(
         id="S9c",
-        statement="The LRU's gradients, that of the phase excepted, do not depend on the memory.",
+        statement=(
+            f"The LRU's gradients, that of the phase excepted, stay within a factor {LRU_RANGE:g} "
+            "over all memories."
+        ),
         source=_SOURCE,
         expected=(
-            "for each group of parameters other than θ, the mean squared gradient over all layers "
-            f"and seeds within ×{LRU_RANGE:g} over all memories"
+            "for each layer and each group of parameters other than θ, the mean squared gradient "
+            f"(mean over seeds) within ×{LRU_RANGE:g} over all memories"
         ),
         measured=(
-            f"greatest over least: {per_group}; from t = {signals.memories[0]:g} to "
-            f"{_where(signals)}; layer by layer at most ×{layer:.3g}"
+            f"greatest over least, layer 0 to {spans[worst].size - 1}: {per_layer}; from t = "
+            f"{signals.memories[0]:g} to {_where(signals)}; mean over all layers: {pooled}"
         ),
-        verdict=verdict(max(spans.values()) < LRU_RANGE),
+        verdict=verdict(largest < LRU_RANGE),
         note=(
-            "The specified criterion is ×30 and does not say how layers are pooled. They are "
-            "pooled as in S9d, chosen after a prototype: in one layer of one network the mean "
-            "square of ν's gradient hangs on the few modes with small phase (×54 was seen)."
+            f"Beyond ×{LRU_RANGE:g}: {', '.join(beyond) or 'none'}; the widest is {worst} of "
+            f"layer {layer}, ×{largest:.3g}. An earlier version judged the mean over all layers, "
+            "chosen after a prototype had missed the criterion in a layer (×54); it is given "
+            "beside and no longer judged. The excess of ν is due to few modes of small phase: in "
+            "layer 0 of the quick run's network, two of 256 modes, with |θ| below .002 π, make "
+            "93 % of the mean square at t = 100; the median over modes stays within ×9."
         ),
     )
 
@@ -166,8 +182,10 @@ def gated_claim(signals: Signals) -> Claim:
         verdict=verdict(max(activation, *spans.values()) < GRU_RANGE),
         note=(
             "The paper's figure shows it flat or slightly falling and gives no factor; ×"
-            f"{GRU_RANGE:g} is ours, fixed before the run. Its gradients (1e-8 to 1e-7) are "
-            "larger than ours at every memory; we have not found out why."
+            f"{GRU_RANGE:g} is ours, the factor that the LRU is held to. First runs, which met it "
+            "too, had input matrices of half the published variance. The published "
+            "gradients (1e-8 to 1e-7) are larger than ours (1e-11 to 1e-9) at every memory; "
+            "we have not found out why."
         ),
     )
 
@@ -193,10 +211,19 @@ def beside_the_paper(signals: Signals) -> dict[str, np.ndarray]:
     return {name: np.array(column) for name, column in zip(both, columns, strict=True)}
 
 
-def _range(values: np.ndarray) -> float:
-    """Greatest over least along the memories of the mean over seeds, largest of the layers."""
+def _ranges(values: np.ndarray) -> np.ndarray:
+    """Greatest over least along the memories of the mean over seeds, of each layer."""
     means = values.mean(axis=1)
-    return float(np.max(means.max(axis=0) / means.min(axis=0)))
+    return means.max(axis=0) / means.min(axis=0)
+
+
+def _range(values: np.ndarray) -> float:
+    """The largest of the layers."""
+    return float(_ranges(values).max())
+
+
+def _times(values: np.ndarray) -> str:
+    return ", ".join(f"×{value:.3g}" for value in values)
 
 
 def _span(values: np.ndarray) -> str:

@@ -57,7 +57,7 @@ def activation_figure(s: SignalSettings, signals: Signals) -> NamedFigure:
                 linestyle="--",
                 linewidth=1.6,
                 zorder=4,
-                label="theory, layer 0",
+                label="theory, layer 0 (GRU: upper estimate)",
             )
         rows = [signals.activations[name] for name in ARCHITECTURES]
         _dress(axes, s, rows, "mean square of outputs")
@@ -68,8 +68,10 @@ def activation_figure(s: SignalSettings, signals: Signals) -> NamedFigure:
         figure,
         "Mean square of each layer's outputs (skip included; mean over features, steps and "
         f"{s.sequences} sequences) against the memory t; lines: medians over {s.seeds} networks, "
-        "faint: each. Dashed: theory for layer 0, wide networks and an infinite past; the "
-        f"sequences have {s.length} steps. The complex recurrence explodes over depth, the others "
+        "faint: each. Dashed: theory for layer 0, wide networks and an infinite past (the "
+        f"sequences have {s.length} steps); the GRU's is for frozen gates with a linear "
+        "candidate, an upper estimate of what the layer adds to its skip. "
+        "The complex recurrence explodes over depth, the others "
         "do not. A row of panels shares its scale.",
     )
 

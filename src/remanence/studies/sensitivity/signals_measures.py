@@ -103,18 +103,25 @@ def expected_first_layer(architecture: str, memory: float | int) -> float:
 
         y ~ N(0, S + D² R(0)),   D ~ N(0, 1);   q = E gelu(y)²;   R(0) + q E σ(√q z)².
 
-    GRU: `S` is the power of a frozen gate with linear candidate, and there is no `D`. With
-    LayerNorm `q = 1`, whatever the memory.
+    GRU: `S` is the power of a frozen gate with linear candidate of variance 2 R(0), and there is
+    no `D`: an upper estimate, since the tanh and the gates that move are left out. With LayerNorm
+    `q = 1`, whatever the memory. The first term is the skip's; `expected_added_power` has the
+    second alone.
 
     Source: derived: dense maps of independent weights are Gaussian processes of their inputs.
     """
+    return _POWER + expected_added_power(architecture, memory)
+
+
+def expected_added_power(architecture: str, memory: float | int) -> float:
+    """`q E σ(√q z)²`, what the first layer adds to its skip (see `expected_first_layer`)."""
     if architecture.endswith("LayerNorm"):
-        return _POWER + _gated(1.0)
+        return _gated(1.0)
     input = embeddings()
     if architecture == "GRU":
         u = memory * (1 + _nodes(32)[0])
-        power = float(_nodes(32)[1] @ np.asarray(frozen_gate_power(u / (1 + u), input)))
-        return _POWER + _gated(_rectified(power, direct=0.0))
+        power = 2 * float(_nodes(32)[1] @ np.asarray(frozen_gate_power(u / (1 + u), input)))
+        return _gated(_rectified(power, direct=0.0))
     inner, outer = (1 - 1 / memory) ** 2, (1 - 1 / (2 * memory)) ** 2
     places, weights = _nodes(16)
     magnitude = np.sqrt(inner + (outer - inner) * places)[:, None]
@@ -126,7 +133,7 @@ def expected_first_layer(architecture: str, memory: float | int) -> float:
     else:
         powers = mean_square_state(magnitude * np.exp(1j * phase), input)
     power = 2 * float(weights @ np.asarray(powers).mean(axis=1))
-    return _POWER + _gated(_rectified(power, direct=_POWER))
+    return _gated(_rectified(power, direct=_POWER))
 
 
 def embeddings() -> SummedInput:

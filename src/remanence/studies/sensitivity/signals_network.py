@@ -65,7 +65,8 @@ def make_network(architecture: str, s: SignalSettings, *, key: PRNGKeyArray) -> 
     """The network as published at initialisation, but for the recurrence's memory.
 
     All dense maps start with weights N(0, 1/fan-in) and no bias; `B` and `C` with variance
-    1/width in real and imaginary part. `with_memory` sets the rest.
+    1/width in real and imaginary part; the GRU's input matrices with variance 2/width, its
+    recurrent ones orthogonal. `with_memory` sets the rest.
     """
     dtype = real_dtype(s.dtype)
     for_encoder, for_blocks, for_decoder = jax.random.split(key, 3)
@@ -163,7 +164,9 @@ def _layer(
     architecture: str, s: SignalSettings, *, key: PRNGKeyArray, dtype: Any
 ) -> LRU | DiagonalRNN | GRU:
     if architecture == "GRU":
-        return GRU(s.width, s.width, key=key, dtype=dtype)
+        layer = GRU(s.width, s.width, key=key, dtype=dtype)
+        # The library's input matrices have variance 1/inputs, the published ones twice that.
+        return eqx.tree_at(_input_matrices, layer, replace_fn=_doubled)
     if architecture == "LRU":
         layer = LRU(s.width, s.width, key=key, dtype=dtype)
     else:
@@ -171,6 +174,10 @@ def _layer(
         layer = DiagonalRNN(ReIm(zero, zero + 0), s.width, key=key)
     # The library's B has variance 1/(2 inputs) in each part, the published one twice that.
     return eqx.tree_at(lambda one: one.B, layer, jax.tree.map(_doubled, layer.B))
+
+
+def _input_matrices(layer: GRU) -> tuple[Any, Any, Any]:
+    return layer.W_r, layer.W_z, layer.W_n
 
 
 def _doubled(array: Array) -> Array:

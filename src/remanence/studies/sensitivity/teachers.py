@@ -10,7 +10,7 @@ from remanence.systems import StateSpace
 ORDER = 10
 PUBLISHED_SEED = 42
 PHASE = 3.14
-"""The published largest phase: not quite π, so that no eigenvalue stays real and negative."""
+"""The published largest phase, not quite π."""
 
 
 def published_teacher(least: float | int, phase: float | int = PHASE) -> StateSpace:
@@ -31,8 +31,9 @@ def ring_teacher(
     with `ν₀ = least` and `φ = phase`; `B, D ~ N(0, 1)`, `C ~ N(0, 1/order)`. Drawn in float32, as
     published, and float64 from there on.
 
-    For `phase` well below π a real negative eigenvalue of `A₀` turns into a single complex one,
-    and the real part that is taken of `A` has another spectrum.
+    A real negative eigenvalue of `A₀` turns into a single complex one, of which the real part that
+    is taken of `A` leaves about `|λ| cos φ`: at φ = 3.14 what it was, at φ = 0.3 less than `ν₀`,
+    so that a smaller range of angles also shortens that memory.
     """
     for_A, for_B, for_C, for_D = jax.random.split(key, 4)
     shapes = ((for_A, (order, order)), (for_B, (order, 1)), (for_C, (1, order)), (for_D, (1, 1)))
