@@ -4,6 +4,7 @@ Each solves `ν'(w)² · E|∂h/∂ν|² = 1` for one kind of input and of norma
 
     white input,    γ = √(1 − ν²) differentiated    ν' = 1 − ν²                    "tanh"
     white input,    γ = √(1 − ν²) held fixed        ν' = (1 − ν²) / √(1 + ν²)      "frozen tanh"
+    R(D) = ρ^|D|,   γ = √(1 − ν²) differentiated    `_correlated_magnitude`        "correlated"
     constant input, no γ                            ν' = (1 − ν)²                  "constant-input"
     constant input, γ = √(1 − ν²) differentiated    ν' = (1 − ν)^{3/2} (1 + ν)^{1/2}
 
