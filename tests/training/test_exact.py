@@ -52,6 +52,7 @@ def test_a_minibatch_step_is_the_step_of_running_every_sequence(teacher):
         batch=6,
         key=key,
         optimiser=SGD,
+        decay_steps=np.inf,
     )
 
     def loss(model, xs):
@@ -80,6 +81,7 @@ def test_the_expected_loss_is_the_double_sum_over_lags(teacher, process):
         steps=4,
         process=process,
         optimiser=SGD,
+        decay_steps=np.inf,
         factor=0.7,
     )
     rho = 0.0 if process is None else 0.8
@@ -108,6 +110,22 @@ def test_the_expected_loss_is_the_double_sum_over_lags(teacher, process):
     assert (np.diff(trained.training_losses[1]) < 0).all()
 
 
+def test_rates_decay_as_half_a_cosine(teacher):
+    models, response = students(lru, 1), teacher.impulse_response(HORIZON)
+    options = {"learning_rates": [0.02], "steps": 4, "optimiser": SGD}
+    schedule = optax.sgd(optax.cosine_decay_schedule(1.0, 6))
+    ours = train_exact(models, response, decay_steps=6, **options)
+    theirs = train_exact(
+        models, response, decay_steps=np.inf, **{**options, "optimiser": schedule}
+    )
+    close(ours.models, theirs.models, rtol=1e-12)
+    np.testing.assert_allclose(
+        train_exact(models, response, **options).losses,
+        train_exact(models, response, decay_steps=4, **options).losses,
+        rtol=1e-14,
+    )
+
+
 def test_members_side_by_side_targets_of_their_own_and_float32(teacher):
     models = students(lambda key: lru(key, jnp.float32), 3)
     response = np.asarray(teacher.impulse_response(HORIZON))
@@ -128,7 +146,13 @@ def test_members_side_by_side_targets_of_their_own_and_float32(teacher):
 
 def test_moments_and_convolutions_descend_alike(teacher, monkeypatch):
     models = students(lambda key: S4D(1, 4, key=key), 1)
-    options = {"steps": 5, "batch": 3, "key": jax.random.key(2), "optimiser": SGD}
+    options = {
+        "steps": 5,
+        "batch": 3,
+        "key": jax.random.key(2),
+        "optimiser": SGD,
+        "decay_steps": np.inf,
+    }
     response = teacher.impulse_response(HORIZON)
     by_moments = train_exact(models, response, learning_rates=[0.02], **options)
     monkeypatch.setattr("remanence.training._exact_steps._MOST_MOMENTS", 1)
@@ -148,6 +172,7 @@ def test_a_member_that_diverges_stops_alone_with_finite_parameters(teacher):
         learning_rates=[1e-4, 3.0],
         steps=30,
         optimiser=SGD,
+        decay_steps=np.inf,
     )
     assert trained.diverged_at[0] == -1
     assert 0 < trained.diverged_at[1] <= 30
@@ -185,6 +210,7 @@ def test_progress_is_heard_and_can_interrupt(teacher):
         ({"learning_rates": [1e-3, np.nan]}, "finite numbers"),
         ({"steps": 0}, "steps must be a whole number"),
         ({"batch": 4}, "key is None"),
+        ({"decay_steps": 0}, "decay_steps must be a finite number above 0"),
         ({"batch": 0}, "batch must be a whole number"),
         ({"members_by": "pmap"}, "members_by 'pmap' is none of map, vmap"),
     ],

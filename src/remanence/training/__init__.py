@@ -12,7 +12,7 @@ linear layers on their exact expected loss, or on minibatches, without running a
 from remanence.training.descent import Trajectory, descend, record_steps
 from remanence.training.effective_rates import effective_learning_rates, ones_probe
 from remanence.training.evaluation import LengthEvaluation, evaluate_lengths
-from remanence.training.exact import ExactTraining, cosine_adam, train_exact
+from remanence.training.exact import ExactTraining, train_exact
 from remanence.training.fitting import Training, train
 from remanence.training.loss import AbstractImpulseResponseLoss, MetricLoss, WhiteLoss
 from remanence.training.members import MembersTraining, stack_models, train_members
@@ -53,7 +53,6 @@ __all__ = [
     "adamw_by_role",
     "balancedness",
     "by_role",
-    "cosine_adam",
     "descend",
     "effective_learning_rates",
     "evaluate_lengths",

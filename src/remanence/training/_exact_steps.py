@@ -45,6 +45,7 @@ class ExactProblem(eqx.Module):
     - `rest`: the models without their parameters.
     - `targets` (members, horizon, outputs, inputs), `rates` (members,).
     - `autocorrelation` (horizon,) of the expected loss, None for white inputs.
+    - `decay_steps`: by when the rates have fallen to zero.
     - `batches`: None where the expected loss itself is descended.
     """
 
@@ -53,6 +54,7 @@ class ExactProblem(eqx.Module):
     rates: Float[Array, " members"]
     autocorrelation: Float[Array, " horizon"] | None
     batches: Batches | None
+    decay_steps: Float[Array, ""]
     optimiser: optax.GradientTransformation = eqx.field(static=True)
     factor: float = eqx.field(static=True)
     members_by: str = eqx.field(static=True)
@@ -65,6 +67,7 @@ class ExactProblem(eqx.Module):
         *,
         rates: Float[np.ndarray, " members"],
         process: AbstractProcess,
+        decay_steps: float,
         **others: Any,
     ) -> "ExactProblem":
         """The problem in the float type of the models."""
@@ -75,6 +78,7 @@ class ExactProblem(eqx.Module):
             rest=eqx.filter(models, eqx.is_inexact_array, inverse=True),
             targets=targets.astype(dtype),
             rates=jnp.asarray(rates, dtype),
+            decay_steps=jnp.asarray(decay_steps, dtype),
             autocorrelation=None if white else jnp.asarray(lags, dtype),
             **others,
         )
@@ -124,6 +128,9 @@ def advance(
     def step(carry: tuple[ExactFit, Array, Array]) -> tuple[ExactFit, Array, Array]:
         fit, losses, count = carry
         loss_of = _loss_of_step(problem, count)
+        # An endless decay is none: t / inf = 0.
+        share = jnp.minimum(count.astype(problem.decay_steps.dtype) / problem.decay_steps, 1)
+        rates = problem.rates * (1 + jnp.cos(jnp.pi * share)) / 2
 
         def member(one: tuple[ExactFit, PyTree[Any], Array, Array]) -> tuple[ExactFit, Array]:
             fit, rest, target, rate = one
@@ -145,7 +152,7 @@ def advance(
                 jnp.where(alive | (fit.diverged_at >= 0), fit.diverged_at, count),
             ), jnp.where(alive, loss, jnp.nan)
 
-        members = (fit, problem.rest, problem.targets, problem.rates)
+        members = (fit, problem.rest, problem.targets, rates)
         fit, values = _over_members(problem, member, members)
         return fit, losses.at[:, count - begin].set(values), count + 1
 

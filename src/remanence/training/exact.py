@@ -9,6 +9,7 @@ or runs a sequence.
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -98,6 +99,7 @@ def train_exact(
     process: AbstractProcess | None = None,
     key: PRNGKeyArray | None = None,
     optimiser: optax.GradientTransformation | None = None,
+    decay_steps: float | int | None = None,
     factor: float | int = 0.5,
     records_per_decade: int = 6,
     members_by: str = "map",
@@ -121,7 +123,9 @@ def train_exact(
         process: where the inputs come from, and so their autocorrelation in the expected loss;
             white of variance 1 if not given. Channels are independent.
         key: for the minibatches.
-        optimiser: with the rate one; Adam under a cosine decay to zero if not given.
+        optimiser: with the rate one; Adam if not given.
+        decay_steps: the rates fall to zero by this step, as half a cosine; `steps` if not given,
+            `math.inf` for rates that stay.
         factor: of every loss.
         records_per_decade: how densely in log-steps the expected loss is recorded.
         members_by: "map" runs members one after another, "vmap" side by side.
@@ -159,7 +163,7 @@ def train_exact(
     if batch is not None:
         size = require_whole(owner, "batch", batch)
         batches = Batches(require_keys(owner, "key", key), process, size)
-    optimiser = cosine_adam(steps) if optimiser is None else optimiser
+    optimiser = _adam() if optimiser is None else optimiser
     require_optimiser(owner, optimiser)
     problem = ExactProblem.of(
         models,
@@ -168,6 +172,7 @@ def train_exact(
         process=process,
         batches=batches,
         optimiser=optimiser,
+        decay_steps=_decay(owner, steps if decay_steps is None else decay_steps),
         factor=require_number(owner, "factor", factor, above=0),
         members_by=members_by,
     )
@@ -197,9 +202,15 @@ def train_exact(
 
 
 @functools.cache
-def cosine_adam(steps: int) -> optax.GradientTransformation:
-    """Adam whose rate falls from 1 to 0 by a cosine; one object for each length of the run."""
-    return optax.adam(optax.cosine_decay_schedule(1.0, steps))
+def _adam() -> optax.GradientTransformation:
+    """Always the same object: a second run compiles nothing."""
+    return optax.adam(1.0)
+
+
+def _decay(owner: str, steps: float | int) -> float:
+    if steps == math.inf:
+        return math.inf
+    return require_number(owner, "decay_steps", steps, above=0, otherwise="; math.inf for none")
 
 
 def _targets(

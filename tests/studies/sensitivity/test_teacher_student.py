@@ -210,7 +210,7 @@ def test_effective_rates_by_group_are_those_of_the_moments(monkeypatch):
         (2e-3,),
         1,
         15,
-        optimiser=rates_measures.constant_adam(),
+        decay_steps=np.inf,
     )
     grid = run_job(job, lambda share: None)
     groups = {group.group: group for group in rates_measures.group_rates(grid)}

@@ -28,7 +28,7 @@ from remanence.studies.sensitivity.extensions_settings import ExtensionSettings
 from remanence.tasks.inputs import Autoregressive
 from remanence.theory import kernel_loss
 from remanence.theory.losses import horizon_weights
-from remanence.training.exact import cosine_adam, train_exact
+from remanence.training.exact import train_exact
 
 RANDOM, POSITIVE = "random phases", "positive real"
 ENSEMBLES = (RANDOM, POSITIVE)
@@ -46,14 +46,14 @@ class Competitor:
     - `make(eigenvalues, rho)`: the parametrisation of these eigenvalues, of any shape, and the
       normalisation, for inputs of correlation `rho`.
     - `extension`: whether it knows `rho`; at `ρ = 0` it is then its `white` competitor.
-    - `optimiser(steps)`: of rate one.
+    - `optimiser`: of rate one; Adam if None. The rate falls to zero as half a cosine.
     """
 
     name: str
     make: Callable[[np.ndarray, float], Parametrised]
     extension: bool = False
     white: str = ""
-    optimiser: Callable[[int], optax.GradientTransformation] = cosine_adam
+    optimiser: optax.GradientTransformation | None = None
 
 
 def _polar(eigenvalues: np.ndarray, chosen: str | AbstractMagnitudeMap) -> Polar:
@@ -220,7 +220,7 @@ def train_competitor(
             steps=s.steps,
             # White input as the colour next to it: one compiled step for every ρ.
             process=Autoregressive(max(rho, _WHITE)),
-            optimiser=competitor.optimiser(s.steps),
+            optimiser=competitor.optimiser,
             records_per_decade=1,
             members_by="vmap",
             on_progress=lambda share, done=done: heard((done + share) / len(known)),

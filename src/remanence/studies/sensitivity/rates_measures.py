@@ -1,7 +1,7 @@
 """Effective learning rates, the sweep of heads, and the sweep of angles."""
 
 import dataclasses
-import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +16,7 @@ from remanence.studies.sensitivity.rates_settings import FEW_HEAD_RATES, RateSet
 from remanence.studies.sensitivity.runs import Grid, Job, run_jobs, search_and_train
 from remanence.studies.sensitivity.students import STUDENTS, heads_student
 from remanence.studies.sensitivity.teachers import published_teacher
-from remanence.training import cosine_adam, effective_learning_rates, ones_probe
+from remanence.training import effective_learning_rates, ones_probe
 
 PROBED = ("dense RNN", "complex diagonal", "LRU")
 TURNED = ("dense RNN", "complex diagonal", "LRU")
@@ -65,7 +65,7 @@ def measure_rates(settings: RateSettings, on_progress: Callable[[float, str], No
             student=STUDENTS[name],
             rates=(settings.constant_rate,),
             batch=settings.batch,
-            optimiser=constant_adam(),
+            decay_steps=math.inf,
         )
         for name in PROBED
     ]
@@ -102,7 +102,7 @@ def measure_rates(settings: RateSettings, on_progress: Callable[[float, str], No
             grid.job,
             rates=(grid.rate,),
             steps=settings.steps // 2,
-            optimiser=cosine_adam(settings.steps),
+            decay_steps=settings.steps,
         )
         for grid in heads.values()
     ]
@@ -118,16 +118,10 @@ def measure_rates(settings: RateSettings, on_progress: Callable[[float, str], No
     )
 
 
-@functools.cache
-def constant_adam() -> optax.GradientTransformation:
-    """Adam of rate one; one object, so that its programs are compiled once."""
-    return optax.adam(1.0)
-
-
 def group_rates(grid: Grid) -> Iterator[GroupRates]:
     """Both definitions for every group of the parameters of the first start."""
     student, state = grid.trained(0)
-    clean, probe = _both_rates(constant_adam(), state, student)
+    clean, probe = _both_rates(state, student)
     for group in _groups(student):
         values = (grid.rate * _of(tree, group) for tree in (clean, probe))
         yield GroupRates(grid.job.student.name, group, *values)
@@ -138,17 +132,15 @@ def mean_rates_of_A(grid: Grid) -> Float[np.ndarray, " starts"]:
     means = []
     for start in range(grid.job.starts):
         student, state = grid.trained(start)
-        clean, _ = _both_rates(constant_adam(), state, student)
+        clean, _ = _both_rates(state, student)
         means.append(grid.rate / 2 * np.exp(np.mean(np.log(np.asarray(clean.A, np.float64)))))
     return np.array(means)
 
 
 @eqx.filter_jit
-def _both_rates(
-    optimiser: optax.GradientTransformation, state: PyTree[Any], student: PyTree[Any]
-) -> tuple[PyTree[Any], PyTree[Any]]:
+def _both_rates(state: PyTree[Any], student: PyTree[Any]) -> tuple[PyTree[Any], PyTree[Any]]:
     """`1/(√v̂ + ε)` and the probe, in units of the learning rate."""
-    return effective_learning_rates(state), ones_probe(optimiser, state, student)
+    return effective_learning_rates(state), ones_probe(optax.adam(1.0), state, student)
 
 
 _GROUPS: dict[type, dict[str, Callable[[Any], list[Any]]]] = {

@@ -29,8 +29,8 @@ class RateSettings:
 FULL = RateSettings()
 QUICK = dataclasses.replace(
     FULL,
-    starts=1,
-    search_starts=1,
+    starts=2,
+    search_starts=2,
     batch=None,
     every_rate=False,
     heads=(1, 8, 32),

@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float, PyTree
 
 from remanence.layers.contract import AbstractLinearLayer
@@ -33,7 +32,7 @@ class Job:
     - `teachers`: one for all starts, or one for each.
     - `batch`: sequences in a minibatch, the same for all starts; None descends the exact expected
       loss.
-    - `optimiser`: with the rate one, Adam with a cosine decay if None.
+    - `decay_steps`: by when the rate has fallen to zero; `steps` if None, infinite if constant.
     """
 
     student: Student
@@ -45,7 +44,7 @@ class Job:
     batch: int | None = None
     phase: float = PHASE
     seed: int = 0
-    optimiser: optax.GradientTransformation | None = None
+    decay_steps: float | int | None = None
 
     @property
     def seconds(self) -> float:
@@ -161,7 +160,7 @@ def run_job(job: Job, heard: Callable[[float], None]) -> Grid:
         steps=job.steps,
         batch=job.batch,
         key=jax.random.key(job.seed),
-        optimiser=job.optimiser,
+        decay_steps=job.decay_steps,
         members_by=job.student.members_by,
         on_progress=heard,
     )
