@@ -1,5 +1,6 @@
 """Figures as files, and as SVG that many can share in one HTML page."""
 
+import functools
 import io
 import re
 from collections.abc import Iterable
@@ -20,11 +21,22 @@ _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 @dataclass(frozen=True)
 class NamedFigure:
-    """A figure, the name of its files (letters, digits, `-`, `_`) and the caption in the page."""
+    """A figure, the name of its files (letters, digits, `-`, `_`) and the caption in the page.
+
+    Its SVG is drawn when it is first asked for, and stays as it then was.
+    """
 
     name: str
     figure: Figure
     caption: str
+
+    @functools.cached_property
+    def svg(self) -> bytes:
+        """The SVG file; the same figure gives the same bytes."""
+        buffer = io.BytesIO()
+        with house_style():
+            self.figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
+        return buffer.getvalue()
 
 
 def save_figures(figures: Iterable[NamedFigure], folder: Path) -> tuple[Path, ...]:
@@ -39,7 +51,7 @@ def save_figures(figures: Iterable[NamedFigure], folder: Path) -> tuple[Path, ..
     written: list[Path] = []
     for named in figures:
         vector, raster = folder / f"{named.name}.svg", folder / f"{named.name}.png"
-        vector.write_bytes(_svg_bytes(named.figure))
+        vector.write_bytes(named.svg)
         with house_style():
             named.figure.savefig(raster, dpi=_PNG_DPI, metadata={"Software": None})
         written += [vector, raster]
@@ -65,7 +77,7 @@ def inline_svg(named: NamedFigure) -> str:
 
     The caption becomes the drawing's `<desc>` and the name its `<title>`, for screen readers.
     """
-    document = minidom.parseString(_svg_bytes(named.figure))
+    document = minidom.parseString(named.svg)
     root = document.documentElement
     assert root is not None
     prefix = f"{named.name}--"
@@ -87,13 +99,6 @@ def inline_svg(named: NamedFigure) -> str:
     root.setAttribute("aria-labelledby", labels[0])
     root.setAttribute("aria-describedby", labels[1])
     return root.toxml()
-
-
-def _svg_bytes(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    with house_style():
-        figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
-    return buffer.getvalue()
 
 
 def _prefixed(name: str, value: str, prefix: str) -> str:

@@ -65,9 +65,8 @@ class ExtensionSettings:
     seed: int = 0
 
 
-QUICK = ExtensionSettings()
-FULL = dataclasses.replace(
-    QUICK,
+QUICK = ExtensionSettings(trained_correlations=(0.99,))
+FULL = ExtensionSettings(
     memories=(10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4),
     descent_steps=20_000,
     teachers=12,

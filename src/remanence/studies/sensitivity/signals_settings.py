@@ -41,4 +41,6 @@ class SignalSettings:
 
 
 FULL = SignalSettings()
-QUICK = dataclasses.replace(FULL, sequences=2, seeds=1, dtype="float32")
+QUICK = dataclasses.replace(
+    FULL, sequences=2, memories=(1.0, 10.0, 100.0), seeds=1, dtype="float32"
+)
