@@ -28,6 +28,8 @@ from remanence.layers import (
     SquareRoot,
     StableSSM,
 )
+from remanence.layers.hyperbolic import HyperbolicLRU
+from remanence.layers.parametrisations import HyperbolicEigenvalues
 
 KEY = jax.random.key(7)
 EIGENVALUES = jnp.array([0.9 + 0.3j, 0.2 + 0.6j, 0.97 + 0.01j])
@@ -67,6 +69,10 @@ LAYERS = {
     "DiagonalRNN, coupled phase": lambda: _normalised(
         CoupledPhase.from_eigenvalues(EIGENVALUES), None
     ),
+    "DiagonalRNN, real modes in the disc": lambda: _normalised(
+        HyperbolicEigenvalues.from_eigenvalues([0.9, -0.5, 0.2]), SquareRoot()
+    ),
+    "HyperbolicLRU": lambda: HyperbolicLRU(3, 4, 2, key=KEY),
     "LRU": lambda: LRU(3, 4, 2, key=KEY),
     "S5": lambda: S5(2, 8, blocks=2, key=KEY),
     "S4Like": lambda: S4Like(2, 3, key=KEY),

@@ -22,6 +22,7 @@ from remanence.layers.eigenvalues import EIGENVALUE_MAPS
 from remanence.layers.parametrisations import (
     CoupledPhase,
     Discretised,
+    HyperbolicEigenvalues,
     Polar,
     RealEigenvalues,
     ReIm,
@@ -36,6 +37,8 @@ STEPS = np.array([0.01, 0.3, 2.0])
 
 MAKERS = {
     "re-im": (ReIm, {}, COMPLEX),
+    "hyperbolic": (HyperbolicEigenvalues, {}, COMPLEX),
+    "real hyperbolic": (HyperbolicEigenvalues, {}, SIGNED),
     "scaled exponential": (ScaledExponential, {}, COMPLEX),
     **{f"real {name}": (RealEigenvalues, {"magnitude_map": name}, POSITIVE)
        for name in EIGENVALUE_MAPS["magnitude"]},

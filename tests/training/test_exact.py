@@ -8,7 +8,7 @@ import pytest
 
 from remanence.errors import NumericalError, RemanenceError
 from remanence.layers import GRU, LRU, S4D, LinearRNN
-from remanence.systems import StateSpace
+from remanence.systems import DiagonalStateSpace, StateSpace
 from remanence.tasks import Autoregressive
 from remanence.training import (
     effective_learning_rates,
@@ -108,6 +108,72 @@ def test_the_expected_loss_is_the_double_sum_over_lags(teacher, process):
         np.testing.assert_allclose(trained.losses[1, -member], 0.7 * expected, rtol=1e-12)
     np.testing.assert_array_equal(trained.training_losses[:, 0], trained.losses[:, 0])
     assert (np.diff(trained.training_losses[1]) < 0).all()
+
+
+@pytest.mark.parametrize("make", [lru, lambda key: S4D(1, 4, step_min=0.05, key=key)])
+def test_endless_sequences_are_the_sum_over_all_lags(make):
+    # Four modes a student, one of them long; the target real modes and a direct term.
+    models = students(make, 2)
+    A, B = jnp.array([0.5, -0.3, 0.9]), jnp.array([[1.0], [2.0], [-1.0]])
+    target = DiagonalStateSpace(
+        A.astype(complex), B, B.T, jnp.ones((1, 1)), paired=(False, True, False)
+    )
+    options = {"learning_rates": [1e-3, 1e-2], "steps": 2, "optimiser": SGD, "factor": 0.7}
+    options["decay_steps"] = np.inf
+    endless = train_exact(models, target, **options)
+    longest = 1 << 12
+    difference = jax.vmap(lambda m: m.impulse_response(longest))(models)
+    difference = difference - target.impulse_response(longest)[None]
+    expected = 0.7 * jnp.sum(difference**2, axis=(1, 2, 3))
+    np.testing.assert_allclose(endless.losses[:, 0], expected, rtol=1e-10)
+    gradients = jax.vmap(
+        jax.grad(
+            lambda m: (
+                0.7
+                * jnp.sum((m.impulse_response(longest) - target.impulse_response(longest)) ** 2)
+            )
+        )
+    )(models)
+    once = train_exact(models, target, **(options | {"steps": 1}))
+    rates = jnp.array([1e-3, 1e-2])
+    moved = jax.tree.map(
+        lambda p, g: p - rates.reshape(2, *[1] * (p.ndim - 1)) * g, models, gradients
+    )
+    close(once.models, moved, rtol=1e-8, atol=1e-12)
+    stacked = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), target)
+    close(train_exact(models, stacked, **options).models, endless.models, rtol=1e-12)
+
+
+def test_endless_targets_that_do_not_fit_are_named():
+    models = students(lru, 2)
+
+    def target(eigenvalue, inputs=1):
+        return DiagonalStateSpace(
+            jnp.array([complex(eigenvalue)]),
+            jnp.ones((1, inputs)),
+            jnp.ones((1, 1)),
+            paired=(True,),
+        )
+
+    options = {"learning_rates": [1e-3, 1e-3], "steps": 1}
+    with pytest.raises(RemanenceError, match="on or outside the unit circle, and endless"):
+        train_exact(models, target(1.0), **options)
+    with pytest.raises(RemanenceError, match=r"\(1, 2\) where LRU has \(1, 1\)"):
+        train_exact(models, target(0.5, 2), **options)
+    with pytest.raises(RemanenceError, match="for endless sequences of white inputs"):
+        train_exact(models, target(0.5), batch=2, key=jax.random.key(0), **options)
+    with pytest.raises(RemanenceError, match="LinearRNN is no diagonal system"):
+        train_exact(students(lambda key: LinearRNN(1, 3, key=key), 2), target(0.5), **options)
+
+
+def test_a_function_of_the_rate_is_used_as_it_is(teacher):
+    models, response = students(lru, 2), teacher.impulse_response(HORIZON)
+    options = {"learning_rates": [1e-2, 3e-2], "steps": 6}
+    made = train_exact(models, response, optimiser=lambda rate: optax.adam(rate), **options)
+    scaled = train_exact(models, response, optimiser=optax.adam(1.0), **options)
+    close(made.models, scaled.models, rtol=1e-9)
+    with pytest.raises(RemanenceError, match=r"optimiser is .*or a function that makes one of a"):
+        train_exact(models, response, optimiser=lambda rate: rate, **options)
 
 
 def test_rates_decay_as_half_a_cosine(teacher):

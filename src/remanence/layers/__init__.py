@@ -10,12 +10,14 @@ from remanence.layers._correlated_magnitude import correlated_rapidity
 from remanence.layers.arrays import SplitComplex
 from remanence.layers.blocks import GLU, ResidualBlock
 from remanence.layers.contract import (
+    HYPERBOLIC,
     RECURRENT,
     AbstractLinearLayer,
     AbstractRecurrentLayer,
     AbstractSteppedLayer,
     State,
 )
+from remanence.layers.conversions import COORDINATES, in_coordinates, to_hyperbolic
 from remanence.layers.dense import LinearRNN
 from remanence.layers.discretisations import continuous_from_discrete, discretise
 from remanence.layers.eigenvalues import (
@@ -40,6 +42,7 @@ from remanence.layers.hippo import (
     s4d_lin,
     s4d_real,
 )
+from remanence.layers.hyperbolic import HyperbolicLRU
 from remanence.layers.lru import LRU, DiagonalRNN
 from remanence.layers.lstm import LSTM
 from remanence.layers.normalisations import (
@@ -55,6 +58,7 @@ from remanence.layers.parametrisations import (
     AbstractEigenvalues,
     CoupledPhase,
     Discretised,
+    HyperbolicEigenvalues,
     Polar,
     RealEigenvalues,
     ReIm,
@@ -69,10 +73,12 @@ from remanence.layers.time_invariant import AbstractTimeInvariantLayer
 from remanence.layers.time_varying import AbstractTimeVaryingLayer
 
 __all__ = [
+    "COORDINATES",
     "DSS",
     "EIGENVALUE_MAPS",
     "GLU",
     "GRU",
+    "HYPERBOLIC",
     "LRU",
     "LSTM",
     "RECURRENT",
@@ -95,6 +101,8 @@ __all__ = [
     "ElmanRNN",
     "Equivalence",
     "ExponentialSpectrumAware",
+    "HyperbolicEigenvalues",
+    "HyperbolicLRU",
     "IndRNN",
     "Law",
     "LearnedSquareRoot",
@@ -119,6 +127,7 @@ __all__ = [
     "correlated_rapidity",
     "discretise",
     "eigenvalue_map",
+    "in_coordinates",
     "lagt",
     "legs",
     "legs_normal_plus_low_rank",
@@ -129,4 +138,5 @@ __all__ = [
     "s4d_legs",
     "s4d_lin",
     "s4d_real",
+    "to_hyperbolic",
 ]

@@ -23,6 +23,15 @@ has the role "other" (`training.parameter_roles`).
 """
 
 
+HYPERBOLIC = {"role": "hyperbolic"}
+"""Metadata of a field that holds points of the hyperbolic disc: `HyperbolicEigenvalues.points`.
+
+Such an array has the shape (coordinates, *modes) and moves along geodesics
+(`training.hyperbolic_adam`), never by adding a multiple of its gradient. Below a field marked
+`RECURRENT` it keeps this role.
+"""
+
+
 class AbstractRecurrentLayer(eqx.Module):
     """A causal map of sequences with an explicit state.
 

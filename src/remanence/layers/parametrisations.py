@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Inexact
 from remanence.errors import RemanenceError
 from remanence.layers._discretised import Discretised
 from remanence.layers._eigenvalue_map import AbstractMagnitudeMap, namespace
+from remanence.layers._hyperbolic import HyperbolicEigenvalues
 from remanence.layers._parametrisation import (
     AbstractEigenvalues,
     as_complex,
@@ -28,6 +29,7 @@ __all__ = [
     "AbstractEigenvalues",
     "CoupledPhase",
     "Discretised",
+    "HyperbolicEigenvalues",
     "Polar",
     "ReIm",
     "RealEigenvalues",

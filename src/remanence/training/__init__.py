@@ -14,6 +14,7 @@ from remanence.training.effective_rates import effective_learning_rates, ones_pr
 from remanence.training.evaluation import LengthEvaluation, evaluate_lengths
 from remanence.training.exact import ExactTraining, train_exact
 from remanence.training.fitting import Training, train
+from remanence.training.hyperbolic import hyperbolic_adam, hyperbolic_sgd
 from remanence.training.loss import AbstractImpulseResponseLoss, MetricLoss, WhiteLoss
 from remanence.training.members import MembersTraining, stack_models, train_members
 from remanence.training.online import OnlineState, OnlineTraining, train_online
@@ -56,6 +57,8 @@ __all__ = [
     "descend",
     "effective_learning_rates",
     "evaluate_lengths",
+    "hyperbolic_adam",
+    "hyperbolic_sgd",
     "near_zero_ensemble",
     "near_zero_parameters",
     "ones_probe",

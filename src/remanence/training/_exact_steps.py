@@ -14,6 +14,8 @@ from remanence.layers.contract import AbstractLinearLayer, floating_type
 from remanence.tasks.inputs import AbstractProcess
 from remanence.theory.lag_moments import lag_moments, moment_loss
 from remanence.theory.losses import horizon_weights, kernel_loss, minibatch_loss
+from remanence.training._infinite_horizon import PolarModes, endless_loss, polar_modes
+from remanence.training.optimisers import RatedOptimiser, optimiser_at
 
 LONGEST_LEG = 500
 
@@ -21,6 +23,9 @@ LONGEST_LEG = 500
 # 100 B T inputs outputs log2(T) for each. Measured with one member on two CPU cores, batch 128:
 # 0.5 ms against 1.1 ms at T = 300, equal near 1,000.
 _MOST_MOMENTS = 1024
+
+
+Targets = Float[Array, "members horizon outputs inputs"] | PolarModes
 
 
 class Batches(eqx.Module):
@@ -43,19 +48,20 @@ class ExactProblem(eqx.Module):
     """What stays the same through a run; `exact.train_exact` says what each means.
 
     - `rest`: the models without their parameters.
-    - `targets` (members, horizon, outputs, inputs), `rates` (members,).
+    - `targets` (members, horizon, outputs, inputs), or systems for endless sequences; `rates`
+      (members,).
     - `autocorrelation` (horizon,) of the expected loss, None for white inputs.
     - `decay_steps`: by when the rates have fallen to zero.
     - `batches`: None where the expected loss itself is descended.
     """
 
     rest: PyTree[Any]
-    targets: Float[Array, "members horizon outputs inputs"]
+    targets: Targets
     rates: Float[Array, " members"]
     autocorrelation: Float[Array, " horizon"] | None
     batches: Batches | None
     decay_steps: Float[Array, ""]
-    optimiser: optax.GradientTransformation = eqx.field(static=True)
+    optimiser: RatedOptimiser = eqx.field(static=True)
     factor: float = eqx.field(static=True)
     members_by: str = eqx.field(static=True)
 
@@ -63,7 +69,7 @@ class ExactProblem(eqx.Module):
     def of(
         cls,
         models: AbstractLinearLayer,
-        targets: Float[Array, "members horizon outputs inputs"],
+        targets: Targets,
         *,
         rates: Float[np.ndarray, " members"],
         process: AbstractProcess,
@@ -72,11 +78,14 @@ class ExactProblem(eqx.Module):
     ) -> "ExactProblem":
         """The problem in the float type of the models."""
         dtype = floating_type(models)
-        lags = process.autocorrelation(targets.shape[1])
-        white = lags[0] == 1 and not lags[1:].any()
+        if isinstance(targets, PolarModes):
+            white, lags = True, np.ones(1)
+        else:
+            lags = process.autocorrelation(targets.shape[1])
+            white = lags[0] == 1 and not lags[1:].any()
         return cls(
             rest=eqx.filter(models, eqx.is_inexact_array, inverse=True),
-            targets=targets.astype(dtype),
+            targets=jax.tree.map(lambda leaf: _as_precise(leaf, dtype), targets),
             rates=jnp.asarray(rates, dtype),
             decay_steps=jnp.asarray(decay_steps, dtype),
             autocorrelation=None if white else jnp.asarray(lags, dtype),
@@ -87,8 +96,11 @@ class ExactProblem(eqx.Module):
         """The models with these parameters."""
         return eqx.combine(parameters, self.rest)
 
-    def expected_loss(self, difference: Float[Array, "horizon outputs inputs"]) -> Array:
-        """The exact loss of a difference of kernels, every output up to the horizon scored."""
+    def expected_loss(self, student: AbstractLinearLayer, target: Any) -> Array:
+        """The exact loss of one member, every output up to the horizon scored."""
+        if isinstance(target, PolarModes):
+            return endless_loss(polar_modes(student), target, factor=self.factor)
+        difference = _difference(student, target)
         weights = horizon_weights(difference.shape[0]).astype(difference.dtype)
         return kernel_loss(
             difference, weights, autocorrelation=self.autocorrelation, factor=self.factor
@@ -107,13 +119,16 @@ class ExactFit(NamedTuple):
 def start(problem: ExactProblem, models: AbstractLinearLayer) -> ExactFit:
     """The state before the first step."""
     parameters = eqx.filter(models, eqx.is_inexact_array)
-    optimiser = _initial(problem.optimiser, parameters)
+    optimiser = _initial(problem, parameters)
     return ExactFit(parameters, parameters, optimiser, jnp.full(problem.rates.shape, -1))
 
 
 @eqx.filter_jit
-def _initial(optimiser: optax.GradientTransformation, parameters: PyTree[Any]) -> PyTree[Any]:
-    return jax.vmap(optimiser.init)(parameters)
+def _initial(problem: ExactProblem, parameters: PyTree[Any]) -> PyTree[Any]:
+    def initial(rate: Array, parameters: PyTree[Any]) -> PyTree[Any]:
+        return optimiser_at(problem.optimiser, rate).init(parameters)
+
+    return jax.vmap(initial)(problem.rates, parameters)
 
 
 @eqx.filter_jit
@@ -132,17 +147,16 @@ def advance(
         share = jnp.minimum(count.astype(problem.decay_steps.dtype) / problem.decay_steps, 1)
         rates = problem.rates * (1 + jnp.cos(jnp.pi * share)) / 2
 
-        def member(one: tuple[ExactFit, PyTree[Any], Array, Array]) -> tuple[ExactFit, Array]:
+        def member(one: tuple[ExactFit, PyTree[Any], Any, Array]) -> tuple[ExactFit, Array]:
             fit, rest, target, rate = one
             loss, gradient = jax.value_and_grad(
-                lambda own: loss_of(_difference(own, rest, target))
+                lambda own: loss_of(eqx.combine(own, rest), target)
             )(fit.parameters)
             # Optax mixes whole and real numbers in its schedules and bias corrections.
             with jax.numpy_dtype_promotion("standard"):
-                updates, optimiser = problem.optimiser.update(
+                updates, optimiser = optimiser_at(problem.optimiser, rate).update(
                     gradient, fit.optimiser, fit.parameters
                 )
-            updates = jax.tree.map(lambda update: update * rate, updates)
             moved = optax.apply_updates(fit.parameters, updates)
             alive = jnp.isfinite(loss) & (fit.diverged_at < 0)
             return ExactFit(
@@ -156,7 +170,7 @@ def advance(
         fit, values = _over_members(problem, member, members)
         return fit, losses.at[:, count - begin].set(values), count + 1
 
-    unseen = jnp.full((problem.rates.size, LONGEST_LEG), jnp.nan, problem.targets.dtype)
+    unseen = jnp.full((problem.rates.size, LONGEST_LEG), jnp.nan, problem.rates.dtype)
     fit, losses, _ = lax.while_loop(lambda carry: carry[2] < stop, step, (fit, unseen, begin))
     return fit, losses
 
@@ -184,26 +198,33 @@ def settle(
 
 @eqx.filter_jit
 def _losses_of(problem: ExactProblem, parameters: PyTree[Any]) -> Float[Array, " members"]:
-    def member(one: tuple[PyTree[Any], PyTree[Any], Array]) -> Array:
-        return problem.expected_loss(_difference(*one))
+    def member(one: tuple[PyTree[Any], PyTree[Any], Any]) -> Array:
+        own, rest, target = one
+        return problem.expected_loss(eqx.combine(own, rest), target)
 
     return _over_members(problem, member, (parameters, problem.rest, problem.targets))
 
 
 def _loss_of_step(problem: ExactProblem, step: Int[Array, ""]) -> Any:
-    """The loss of a difference of kernels at this step, what all members share done once."""
-    if problem.batches is None:
+    """The loss of a student and its target at this step, what all members share done once."""
+    if problem.batches is None or isinstance(problem.targets, PolarModes):
         return problem.expected_loss
     horizon, _, inputs = problem.targets.shape[1:]
     xs = problem.batches.draw(step, horizon, inputs, problem.targets.dtype)
+    factor = problem.factor
     if xs.shape[1] * xs.shape[2] > _MOST_MOMENTS:
-        return lambda difference: minibatch_loss(difference, xs, factor=problem.factor)
+        return lambda *pair: minibatch_loss(_difference(*pair), xs, factor=factor)
     moments = lag_moments(xs)
-    return lambda difference: moment_loss(difference, moments, factor=problem.factor)
+    return lambda *pair: moment_loss(_difference(*pair), moments, factor=factor)
 
 
-def _difference(parameters: PyTree[Any], rest: PyTree[Any], target: Array) -> Array:
-    return eqx.combine(parameters, rest).impulse_response(target.shape[0]) - target
+def _difference(student: AbstractLinearLayer, target: Array) -> Array:
+    return student.impulse_response(target.shape[0]) - target
+
+
+def _as_precise(leaf: Array, dtype: np.dtype) -> Array:
+    wide = jnp.issubdtype(leaf.dtype, jnp.complexfloating)
+    return leaf.astype(np.result_type(dtype, np.complex64) if wide else dtype)
 
 
 def _over_members(problem: ExactProblem, function: Any, members: Any) -> Any:

@@ -98,12 +98,16 @@ def require_model_and_task(owner: str, model: Any, task: Any) -> None:
             )
 
 
-def require_optimiser(owner: str, optimiser: Any) -> None:
-    """Raise `RemanenceError` unless `optimiser` has the two functions of an Optax transform."""
-    made = not isinstance(optimiser, type) and all(
+def is_transform(optimiser: Any) -> bool:
+    """Whether `optimiser` has the two functions of an Optax transform."""
+    return not isinstance(optimiser, type) and all(
         callable(getattr(optimiser, part, None)) for part in ("init", "update")
     )
-    if not made:
+
+
+def require_optimiser(owner: str, optimiser: Any) -> None:
+    """Raise `RemanenceError` unless `optimiser` has the two functions of an Optax transform."""
+    if not is_transform(optimiser):
         raise RemanenceError(
             f"{owner}: optimiser is {shown(optimiser)}; give an Optax transform such as "
             "optax.adam(1e-3)"

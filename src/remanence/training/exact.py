@@ -14,14 +14,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from remanence.errors import NumericalError, RemanenceError
-from remanence.layers.contract import AbstractLinearLayer, AbstractRecurrentLayer
+from remanence.layers.contract import HYPERBOLIC, AbstractLinearLayer, AbstractRecurrentLayer
+from remanence.systems import DiagonalStateSpace
 from remanence.tasks.inputs import AbstractProcess, White
+from remanence.theory.modes import Modes
 from remanence.training._exact_steps import (
     LONGEST_LEG,
     Batches,
@@ -30,10 +33,10 @@ from remanence.training._exact_steps import (
     settle,
     start,
 )
+from remanence.training._infinite_horizon import stacked_targets
 from remanence.training.checks import (
     require_keys,
     require_number,
-    require_optimiser,
     require_real_array,
     require_whole,
     require_word,
@@ -42,7 +45,12 @@ from remanence.training.checks import (
 from remanence.training.descent import record_steps
 from remanence.training.loop import member_of
 from remanence.training.members import as_rates, check_members
-from remanence.training.roles import check_real
+from remanence.training.optimisers import (
+    RatedOptimiser,
+    adamw_by_role,
+    require_rated_optimiser,
+)
+from remanence.training.roles import check_real, parameter_roles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +106,7 @@ def train_exact(
     batch: int | None = None,
     process: AbstractProcess | None = None,
     key: PRNGKeyArray | None = None,
-    optimiser: optax.GradientTransformation | None = None,
+    optimiser: RatedOptimiser | None = None,
     decay_steps: float | int | None = None,
     factor: float | int = 0.5,
     records_per_decade: int = 6,
@@ -115,15 +123,22 @@ def train_exact(
         models: students with a leading axis of members (`stack_models`), any linear layer.
         targets: the teacher's impulse response up to the training length T,
             `teacher.impulse_response(T)`, `(T, outputs, inputs)` for all members, or with a
-            leading axis for each.
-        learning_rates: one for each member; multiplies the updates of `optimiser`.
+            leading axis for each. Or the teacher itself, one for all or stacked, if it and the
+            students are diagonal (`DiagonalStateSpace`, `theory.Modes`, an LRU): then sequences
+            are endless, `factor · E‖y − y*‖²` is a closed form, and a step costs the same
+            whatever the memory. A layer is held to the digits of its parameters, a system to
+            those of its `λ`: `1 − |λ|` is known to 1e-16, in float32 to 1e-7.
+        learning_rates: one for each member, given to `optimiser`.
         steps: of the optimiser.
         batch: sequences in a minibatch, fresh in every step and the same for all members. The
-            closed expected loss is descended if not given.
+            closed expected loss is descended if not given. Not with endless sequences.
         process: where the inputs come from, and so their autocorrelation in the expected loss;
-            white of variance 1 if not given. Channels are independent.
+            white of variance 1 if not given, and for endless sequences. Channels are independent.
         key: for the minibatches.
-        optimiser: with the rate one; Adam if not given.
+        optimiser: a function of the rate such as `adamw_by_role`, called in the compiled program
+            with a traced scalar, or a transform of the rate one, whose updates are multiplied by
+            the rate (not for points of the disc). Adam if not given, and `hyperbolic_adam` with
+            ten times the rate for points of the disc.
         decay_steps: the rates fall to zero by this step, as half a cosine; `steps` if not given,
             `math.inf` for rates that stay.
         factor: of every loss.
@@ -163,11 +178,18 @@ def train_exact(
     if batch is not None:
         size = require_whole(owner, "batch", batch)
         batches = Batches(require_keys(owner, "key", key), process, size)
-    optimiser = _adam() if optimiser is None else optimiser
-    require_optimiser(owner, optimiser)
+    optimiser = _adam_for(models) if optimiser is None else optimiser
+    require_rated_optimiser(owner, optimiser, models)
+    endless = isinstance(targets, Modes | DiagonalStateSpace | AbstractRecurrentLayer)
+    if endless and (batches is not None or type(process) is not White):
+        raise RemanenceError(
+            f"{owner}: targets are a system, for endless sequences of white inputs; leave out "
+            "batch and process, or give its impulse response up to a horizon"
+        )
+    fitting_targets = stacked_targets if endless else _targets
     problem = ExactProblem.of(
         models,
-        _targets(owner, models, targets, rates.size),
+        fitting_targets(owner, models, targets, rates.size),
         rates=rates,
         process=process,
         batches=batches,
@@ -205,6 +227,15 @@ def train_exact(
 def _adam() -> optax.GradientTransformation:
     """Always the same object: a second run compiles nothing."""
     return optax.adam(1.0)
+
+
+def _adam_for(models: AbstractLinearLayer) -> RatedOptimiser:
+    hyperbolic = HYPERBOLIC["role"] in jax.tree.leaves(parameter_roles(models))
+    return _adam_by_role if hyperbolic else _adam()
+
+
+def _adam_by_role(rate: Any) -> optax.GradientTransformation:
+    return adamw_by_role(rate, recurrent_factor=1, weight_decay=0)
 
 
 def _decay(owner: str, steps: float | int) -> float:

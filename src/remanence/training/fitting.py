@@ -33,7 +33,8 @@ class Training:
       and gradient were finite.
     - `training_losses` (steps,): the loss of the fresh batch that step i (from 0) descended,
       before its update; NaN where there was no step.
-    - `gradient_norms` (steps,): the norm of the whole gradient there, before clipping.
+    - `gradient_norms` (steps,): the norm of the whole gradient there, before clipping; points of
+      the disc in its own metric (`gradient_norm`).
     - `evaluated_at` (records,): after how many steps the held-out sequences were scored.
     - `test_losses`, `test_errors` (records,): their mean loss; their unexplained share 1 − R²,
       or the share of scored steps wrong.

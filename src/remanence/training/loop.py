@@ -10,7 +10,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float, Int, Key
 
 from remanence.errors import RemanenceError
@@ -32,6 +31,7 @@ from remanence.training.minibatches import (
     held_out_scores,
     start,
 )
+from remanence.training.optimisers import RatedOptimiser
 from remanence.training.roles import check_real
 from remanence.training.scores import error_share
 from remanence.training.settings import Settings, agreement
@@ -65,7 +65,7 @@ def run(
     *,
     keys: Key[Array, " members"],
     rates: Float[Array, " members"],
-    optimiser: optax.GradientTransformation,
+    optimiser: RatedOptimiser,
     checkpoint: str | os.PathLike | None,
     checkpoint_seconds: float | int,
     on_progress: Callable[[float], None] | None,

@@ -9,7 +9,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from remanence.errors import NumericalError, RemanenceError, nearest_name
@@ -19,12 +18,15 @@ from remanence.training.checks import (
     require_keys,
     require_model_and_task,
     require_number,
-    require_optimiser,
     shown,
 )
 from remanence.training.fitting import Training
 from remanence.training.loop import member_of, run
-from remanence.training.optimisers import default_optimiser
+from remanence.training.optimisers import (
+    RatedOptimiser,
+    adamw_by_role,
+    require_rated_optimiser,
+)
 from remanence.training.settings import settings_of
 
 Criterion = Literal["test_errors", "test_losses", "training_losses"]
@@ -119,7 +121,7 @@ def train_members(
     steps: int,
     batch: int,
     lengths: int | np.integer | Sequence[int | np.integer],
-    optimiser: optax.GradientTransformation | None = None,
+    optimiser: RatedOptimiser | None = None,
     keys: Key[Array, " keys"],
     clip: float | int | None = None,
     method: str = "auto",
@@ -134,9 +136,12 @@ def train_members(
     """`train` for every member of a stack of models, in one compiled program.
 
     Member i has the parameters `models[i]`, the randomness of `keys[i]` (give the same key to
-    all for the same batches) and the rate `learning_rates[i]`, which multiplies the updates of
-    `optimiser`. The optimiser therefore has the rate one: `adamw_by_role(1.0)` if not given.
-    Alone, with `optax.chain(optimiser, optax.scale(rate))`, a member gives the same numbers.
+    all for the same batches) and the rate `learning_rates[i]`. `optimiser` is a function of the
+    rate, `adamw_by_role` if not given, which is called with a traced scalar in the compiled
+    program; or a transform of the rate one, `optax.adam(1.0)`, whose updates are multiplied by
+    the rate. Steps along geodesics cannot be: `HyperbolicEigenvalues` need the function. Alone,
+    with `optimiser(rate)` or `optax.chain(optimiser, optax.scale(rate))`, a member gives the same
+    numbers.
 
     `members_by="map"` runs members one after another (`lax.map`), so that the memory needed is
     that of one; "vmap" runs them side by side, for accelerators and many tiny models. Measured
@@ -166,8 +171,8 @@ def train_members(
     )
     rates = as_rates("train_members", learning_rates)
     keys = require_keys("train_members", "keys", keys, ndim=1)
-    optimiser = default_optimiser(1.0) if optimiser is None else optimiser
-    require_optimiser("train_members", optimiser)
+    optimiser = adamw_by_role if optimiser is None else optimiser
+    require_rated_optimiser("train_members", optimiser, models)
     check_members("train_members", models, rates.shape, keys.shape)
     trained, history = run(
         models,

@@ -17,6 +17,8 @@ from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
 
 from remanence.tasks.contract import AbstractTask
 from remanence.training.evaluation import model_outputs, sequence_scores
+from remanence.training.hyperbolic import gradient_norm
+from remanence.training.optimisers import RatedOptimiser, optimiser_at
 from remanence.training.scores import ErrorParts, sequence_loss
 
 LONGEST_LEG = 512
@@ -28,7 +30,7 @@ class Problem(eqx.Module):
     """What stays the same through a run.
 
     - `rest`: the models without their parameters.
-    - `keys`, `rates` (members,): where randomness starts; what multiplies the updates.
+    - `keys`, `rates` (members,): where randomness starts; what `optimiser` is given.
     - `lengths`: of which each step draws one; `clip`: the largest norm of the gradient.
     """
 
@@ -36,7 +38,7 @@ class Problem(eqx.Module):
     rest: PyTree[Any]
     keys: Key[Array, " members"]
     rates: Float[Array, " members"]
-    optimiser: optax.GradientTransformation
+    optimiser: RatedOptimiser
     batch: int
     lengths: tuple[int, ...]
     clip: float | int | None
@@ -58,7 +60,11 @@ class Fit(NamedTuple):
 
 def start(problem: Problem, parameters: PyTree[Any]) -> Fit:
     """The state before the first step, in buffers of its own: `advance` consumes them."""
-    optimiser = eqx.filter_jit(jax.vmap(problem.optimiser.init))(parameters)
+
+    def initial(rate: Float[Array, ""], parameters: PyTree[Any]) -> PyTree[Any]:
+        return optimiser_at(problem.optimiser, rate).init(parameters)
+
+    optimiser = eqx.filter_jit(jax.vmap(initial))(problem.rates, parameters)
     members = problem.rates.shape
     fit = Fit(parameters, parameters, optimiser, jnp.zeros(members, int), jnp.zeros(members, bool))
     return jax.tree.map(jnp.array, fit)
@@ -85,7 +91,7 @@ def advance(
             fit, losses, norms = carry
             keys = (jax.random.fold_in(stream, fit.step) for stream in (order, data, dropout))
             loss, gradient = _value_and_gradient(problem, rest, fit.parameters, *keys)
-            norm = _norm(gradient)
+            norm = gradient_norm(gradient, fit.parameters)
             moved, optimiser = _update(problem, fit, gradient, norm, rate)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
             place = fit.step - begin
@@ -182,15 +188,9 @@ def _update(
         gradient = jax.tree.map(lambda g: g * scale.astype(g.dtype), gradient)
     # Optax raises floats to integer counts, which a caller's strict promotion would forbid.
     with jax.numpy_dtype_promotion("standard"):
-        updates, state = problem.optimiser.update(gradient, fit.optimiser, fit.parameters)
-    updates = jax.tree.map(lambda u: u * rate.astype(u.dtype), updates)
+        optimiser = optimiser_at(problem.optimiser, rate)
+        updates, state = optimiser.update(gradient, fit.optimiser, fit.parameters)
     return optax.apply_updates(fit.parameters, updates), state
-
-
-def _norm(gradient: PyTree[Any]) -> Float[Array, ""]:
-    kind = jnp.zeros(()).dtype
-    squares = [jnp.sum(jnp.square(leaf)).astype(kind) for leaf in jax.tree.leaves(gradient)]
-    return jnp.sqrt(sum(squares, jnp.zeros((), kind)))
 
 
 def _choose(condition: Bool[Array, ""], new: PyTree[Any], old: PyTree[Any]) -> PyTree[Any]:

@@ -11,6 +11,7 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey, keystr
 from jaxtyping import PyTree
 
 from remanence.errors import RemanenceError, nearest_name
+from remanence.layers.contract import HYPERBOLIC, RECURRENT
 
 DEFAULT_ROLE = "other"
 
@@ -20,8 +21,9 @@ def parameter_roles(model: PyTree[Any]) -> PyTree[Any]:
 
     The role is the metadata entry "role" of a dataclass field (`layers.RECURRENT`); what is
     nested below a marked field has the role of the outermost marked field, and what is below
-    none is "other". Leaves that are no floating arrays become None. It can be given to
-    `optax.partition` as its labels.
+    none is "other". Points of the disc (`layers.HYPERBOLIC`) below a field marked "recurrent"
+    are "hyperbolic": no rule for recurrent parameters in general can move them. Leaves that are
+    no floating arrays become None. It can be given to `optax.partition` as its labels.
 
         parameter_roles(layer).input_matrix  # "other"
     """
@@ -81,12 +83,13 @@ def _is_parameter(leaf: Any) -> bool:
 
 
 def _role(tree: Any, path: tuple[Any, ...]) -> str:
+    marks = []
     for key in path:
         if isinstance(key, GetAttrKey):
             if dataclasses.is_dataclass(tree):
                 fields = {field.name: field for field in dataclasses.fields(tree)}
                 if key.name in fields and "role" in fields[key.name].metadata:
-                    return fields[key.name].metadata["role"]
+                    marks.append(fields[key.name].metadata["role"])
             tree = getattr(tree, key.name)
         elif isinstance(key, SequenceKey):
             tree = tree[key.idx]
@@ -94,4 +97,6 @@ def _role(tree: Any, path: tuple[Any, ...]) -> str:
             tree = tree[key.key]
         else:
             break
-    return DEFAULT_ROLE
+    if marks[:1] == [RECURRENT["role"]] and HYPERBOLIC["role"] in marks:
+        return HYPERBOLIC["role"]
+    return marks[0] if marks else DEFAULT_ROLE

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-import optax
 from jaxtyping import Array, Float, Int, Key
 
 from remanence.errors import RemanenceError
@@ -24,6 +23,7 @@ from remanence.training.checks import (
 from remanence.training.descent import record_steps
 from remanence.training.descriptions import described
 from remanence.training.minibatches import MembersBy
+from remanence.training.optimisers import RatedOptimiser
 
 RECORDS_PER_DECADE = 6
 
@@ -105,7 +105,7 @@ def agreement(
     *,
     keys: Key[Array, " members"],
     rates: Float[Array, " members"],
-    optimiser: optax.GradientTransformation,
+    optimiser: RatedOptimiser,
 ) -> dict[str, Any]:
     """Everything that decides the numbers of a run, as flat settings for its checkpoint."""
     return {
