@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from remanence.errors import NumericalError, RemanenceError
-from remanence.layers import GRU, LRU, S4D, LinearRNN
+from remanence.layers import GRU, LRU, S4D, DiagonalRNN, LinearRNN, ReIm
 from remanence.systems import DiagonalStateSpace, StateSpace
 from remanence.tasks import Autoregressive
 from remanence.training import (
@@ -142,6 +142,21 @@ def test_endless_sequences_are_the_sum_over_all_lags(make):
     close(once.models, moved, rtol=1e-8, atol=1e-12)
     stacked = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), target)
     close(train_exact(models, stacked, **options).models, endless.models, rtol=1e-12)
+
+
+def test_an_unstable_student_of_endless_sequences_has_diverged():
+    def student(key, eigenvalue):
+        return DiagonalRNN(ReIm.from_eigenvalues([eigenvalue + 0j]), 1, key=key)
+
+    keys = jax.random.split(jax.random.key(0), 2)
+    # The closed form itself is finite and wrong out there.
+    pair = [student(keys[0], 1.2), student(keys[1], 0.5)]
+    models = jax.tree.map(lambda *leaves: jnp.stack(leaves), *pair)
+    target = DiagonalStateSpace([0.9 + 0j], [[1.0]], [[1.0]], paired=(True,))
+    trained = train_exact(models, target, learning_rates=[1e-3, 1e-3], steps=1)
+    np.testing.assert_array_equal(trained.diverged_at, [0, -1])
+    assert np.isinf(trained.final_losses[0])
+    assert np.isfinite(trained.final_losses[1])
 
 
 def test_endless_targets_that_do_not_fit_are_named():
