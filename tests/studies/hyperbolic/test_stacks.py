@@ -1,0 +1,144 @@
+"""Deep stacks: the same start in all coordinates, the tasks, the choice of rates, the claims."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from remanence.report import SilentProgress
+from remanence.studies.hyperbolic import stacks_measures
+from remanence.studies.hyperbolic.stacks import run_stacks
+from remanence.studies.hyperbolic.stacks_claims import stack_claims
+from remanence.studies.hyperbolic.stacks_measures import Runs, Tuned
+from remanence.studies.hyperbolic.stacks_settings import (
+    FULL,
+    HYPERBOLIC,
+    LRU,
+    MEMORIES,
+    QUICK,
+    RECALL,
+    S5,
+    STUDENTS,
+    CaseSettings,
+)
+from remanence.studies.hyperbolic.stacks_students import make_layer
+from remanence.studies.hyperbolic.stacks_tasks import NonlinearMemories, delay_floor
+
+LONG = CaseSettings(MEMORIES, 20, 2, 4, largest=0.9, memory=1_000.0)
+SHORT = CaseSettings(RECALL, 13, 2, 4, largest=0.9)
+
+
+def test_every_student_starts_as_the_same_function():
+    responses = [
+        np.asarray(make_layer(name, 3, 8, 0.95, key=jax.random.key(4)).impulse_response(40))
+        for name in STUDENTS
+    ]
+    for response in responses[1:]:
+        np.testing.assert_allclose(response, responses[0], atol=2e-5 * abs(responses[0]).max())
+
+
+def test_memories_follow_their_definition():
+    memory, length = 50.0, 120
+    example = NonlinearMemories(memory).sample(jax.random.key(1), length)
+    noise = np.asarray(example.inputs[:, 0], np.float64)
+    kept = []
+    for gap, angle in zip((1 / memory, 2 / memory), NonlinearMemories.ANGLES, strict=True):
+        h, states, pole = 0.0, [], (1 - gap) * np.exp(1j * angle)
+        for x in noise:
+            h = pole * h + np.sqrt(2 * (1 - abs(pole) ** 2)) * x
+            states.append(h.real)
+        kept.append(np.array(states))
+    expected = np.tanh(kept[0] + kept[1]) + kept[0] * kept[1] / 2
+    np.testing.assert_allclose(example.targets[:, 0], expected, atol=1e-4)
+
+
+def test_delay_floor_is_that_of_evenly_spread_modes():
+    states, lag, length = 6, 24, 2_000
+    best = 0.0
+    for radius in np.linspace(0.93, 0.999, 40):
+        angles = 2 * np.pi * np.arange(states) / states
+        modes = (radius * np.exp(1j * angles))[None, :] ** np.arange(length)[:, None]
+        basis, _ = np.linalg.qr(modes)
+        # What the span of the modes holds of a single unit impulse at the lag.
+        best = max(best, float(np.sum(np.abs(basis[lag]) ** 2)))
+    assert delay_floor(lag, states) == pytest.approx(np.sqrt(1 - best), abs=1e-3)
+
+
+def test_runs_are_summed_up_by_rate_and_step():
+    errors = np.array([[1.0, 0.5, 0.3], [1.0, 0.009, 0.2], [1.0, 0.4, 0.005], [1.0, 1.0, np.inf]])
+    runs = Runs(
+        np.array([0.1, 0.1, 1.0, 1.0]), np.array([0, 1, 0, 1]), np.array([0, 5, 9]), errors
+    )
+    assert runs.best_rate == 0.1
+    assert runs.steps_to(0.01).tolist() == [np.inf, 5.0, 9.0, np.inf]
+    assert runs.at_rate(1.0).seeds.tolist() == [0, 1]
+
+
+def _tuned(error: float, steps: float, fixed: float) -> Tuned:
+    """Three seeds that reach 0.001 at `steps` and end at `error`; `fixed` at the other rate."""
+
+    def runs(last: float) -> Runs:
+        at = np.array([0, int(steps), 100])
+        errors = np.array([[1.0, 0.001, last]] * 3)
+        return Runs(np.full(3, 0.1), np.arange(3), at, errors)
+
+    return Tuned(runs(error), runs(error), runs(fixed))
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_verdicts_follow_from_the_numbers(good):
+    settings = dataclasses.replace(FULL, cases=(LONG, SHORT))
+    rivals = {LRU: _tuned(0.2, 60, 0.2), S5: _tuned(0.3, 40, 0.3)}
+    own = _tuned(0.1, 20, 0.15) if good else _tuned(0.4, 21, 0.9)
+    found = {case.name: {**rivals, HYPERBOLIC: own} for case in settings.cases}
+    claims = stack_claims(settings, found)
+    assert [claim.id for claim in claims] == ["HY8a", "HY8b", "HY8c"]
+    assert {claim.verdict for claim in claims} == {"holds" if good else "fails"}
+
+
+def test_grids_grow_at_their_edge_and_fresh_seeds_count(monkeypatch):
+    asked = []
+
+    def made_up(student, case, s, rates, seeds, heard):
+        """The hyperbolic student is best at 10, the others at 0.01, and seeds differ a little."""
+        asked.append((student, tuple(rates), tuple(seeds)))
+        members = np.array([(rate, seed) for rate in rates for seed in seeds])
+        best = 10.0 if student == HYPERBOLIC else 0.01
+        final = 0.1 + np.abs(np.log(members[:, 0] / best)) + 1e-3 * members[:, 1]
+        errors = np.stack([np.ones_like(final), final / 2], axis=1)
+        return Runs(members[:, 0], members[:, 1].astype(int), np.array([0, 4]), errors)
+
+    monkeypatch.setattr(stacks_measures, "run", made_up)
+    settings = dataclasses.replace(
+        FULL,
+        cases=(SHORT,),
+        rates=((HYPERBOLIC, (0.1, 1.0)), (LRU, (1e-3, 0.01, 0.1))),
+        fixed=((HYPERBOLIC, 0.1), (LRU, 0.01)),
+        searched=(0,),
+        seeds=(1, 2, 3),
+    )
+    finding = run_stacks(settings, SilentProgress())
+    root = np.sqrt(10)
+    grown = [one[1] for one in asked if one[0] == HYPERBOLIC]
+    assert grown == [(0.1, 1.0), (root,), (pytest.approx(10.0),), (pytest.approx(10.0), 0.1)]
+    assert [one[1:] for one in asked if one[0] == LRU] == [
+        ((1e-3, 0.01, 0.1), (0,)),
+        ((0.01,), (1, 2, 3)),
+    ]
+    table = finding.tables["stacks"]
+    tuned = (table["stage"] == "tuned") & (table["student"] == HYPERBOLIC)
+    np.testing.assert_allclose(table["error"][tuned], 0.05 + np.array([5e-4, 1e-3, 1.5e-3]))
+    assert [figure.name for figure in finding.figures] == ["stack-rates", "stack-curves"]
+
+
+def test_stacks_are_trained():
+    settings = dataclasses.replace(QUICK, depth=1, width=4, modes=4, records=2, tests=8)
+    heard = []
+    case = dataclasses.replace(LONG, memory=5.0, steps=40)
+    runs = stacks_measures.run(HYPERBOLIC, case, settings, (0.0, 0.1), (5,), heard.append)
+    assert runs.errors.shape == (2, 3)
+    assert np.all(runs.errors[:, -1] < 0.98 * runs.errors[:, 0])
+    # The rate is that of the eigenvalues alone, and without it they stay.
+    assert runs.final[0] != runs.final[1]
+    assert heard[-1] == 1.0
