@@ -179,11 +179,11 @@ def settle(
     problem: ExactProblem, fit: ExactFit, step: int
 ) -> tuple[ExactFit, Float[np.ndarray, " members"]]:
     """The exact expected losses; a member whose loss is not finite goes back and stays there."""
-    losses = np.asarray(_losses_of(problem, fit.parameters))
+    losses = _losses(problem, fit, fit.parameters)
     lost = ~np.isfinite(losses)
     if not lost.any():
         return fit, losses
-    before = np.asarray(_losses_of(problem, fit.previous))
+    before = _losses(problem, fit, fit.previous)
     back = jnp.asarray(lost)
 
     def chosen(now: Array, previous: Array) -> Array:
@@ -194,6 +194,18 @@ def settle(
     diverged_at = jnp.where(first, jnp.full_like(fit.diverged_at, step), fit.diverged_at)
     moved = fit._replace(parameters=parameters, diverged_at=diverged_at)
     return moved, np.where(lost, before, losses)
+
+
+def _losses(
+    problem: ExactProblem, fit: ExactFit, parameters: PyTree[Any]
+) -> Float[np.ndarray, " members"]:
+    """The exact expected losses at these parameters."""
+    if problem.batches is not None:
+        return np.asarray(_losses_of(problem, parameters))
+    # A step whose outcome is dropped sees them too, and is compiled already.
+    living = fit._replace(parameters=parameters, diverged_at=jnp.full_like(fit.diverged_at, -1))
+    _, losses = advance(problem, jnp.asarray(0), jnp.asarray(1), living)
+    return np.asarray(losses)[:, 0]
 
 
 @eqx.filter_jit

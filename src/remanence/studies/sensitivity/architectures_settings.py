@@ -36,7 +36,7 @@ QUICK = dataclasses.replace(
     search_starts=2,
     starts=2,
     teachers=10,
-    ensemble_steps=5_000,
+    ensemble_steps=2_000,
     every_rate=False,
 )
 

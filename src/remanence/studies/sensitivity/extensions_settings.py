@@ -56,7 +56,7 @@ class ExtensionSettings:
     pairs: int = 5
     trained_correlations: tuple[float, ...] = (0.0, 0.99)
     modes: int = 12
-    steps: int = 2_000
+    steps: int = 1_000
     rates: tuple[float, ...] = (1e-2, 3.2e-2, 0.1, 0.32)
     horizon: int = 300
     teacher_memories: tuple[float, float] = (100.0, 300.0)

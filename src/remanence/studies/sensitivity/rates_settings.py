@@ -29,6 +29,7 @@ class RateSettings:
 FULL = RateSettings()
 QUICK = dataclasses.replace(
     FULL,
+    steps=5_000,
     starts=2,
     search_starts=2,
     batch=None,
