@@ -6,12 +6,14 @@ import jax
 import numpy as np
 import pytest
 
+from remanence.errors import RemanenceError
 from remanence.report import SilentProgress
-from remanence.studies.hyperbolic import stacks_measures
+from remanence.studies.hyperbolic import stacks_measures, stacks_tasks
 from remanence.studies.hyperbolic.stacks import run_stacks
 from remanence.studies.hyperbolic.stacks_claims import stack_claims
 from remanence.studies.hyperbolic.stacks_measures import Runs, Tuned
 from remanence.studies.hyperbolic.stacks_settings import (
+    DIGITS,
     FULL,
     HYPERBOLIC,
     LRU,
@@ -23,7 +25,7 @@ from remanence.studies.hyperbolic.stacks_settings import (
     CaseSettings,
 )
 from remanence.studies.hyperbolic.stacks_students import make_layer
-from remanence.studies.hyperbolic.stacks_tasks import NonlinearMemories, delay_floor
+from remanence.studies.hyperbolic.stacks_tasks import NonlinearMemories, delay_floor, possible
 
 LONG = CaseSettings(MEMORIES, 20, 2, 4, largest=0.9, memory=1_000.0)
 SHORT = CaseSettings(RECALL, 13, 2, 4, largest=0.9)
@@ -130,6 +132,18 @@ def test_grids_grow_at_their_edge_and_fresh_seeds_count(monkeypatch):
     tuned = (table["stage"] == "tuned") & (table["student"] == HYPERBOLIC)
     np.testing.assert_allclose(table["error"][tuned], 0.05 + np.array([5e-4, 1e-3, 1.5e-3]))
     assert [figure.name for figure in finding.figures] == ["stack-rates", "stack-curves"]
+
+
+def test_digits_are_left_out_without_their_images(monkeypatch):
+    digits = next(case for case in FULL.cases if case.task == DIGITS)
+    pytest.importorskip("sklearn")
+    assert possible((SHORT, digits)) == (SHORT, digits)
+
+    def missing(**_):
+        raise RemanenceError("not installed")
+
+    monkeypatch.setattr(stacks_tasks, "SequentialDigits", missing)
+    assert possible((SHORT, digits)) == (SHORT,)
 
 
 def test_stacks_are_trained():

@@ -74,9 +74,9 @@ def memory_claim(s: StackSettings, case: CaseSettings, students: Mapping[str, Tu
         ),
         verdict=verdict(met),
         note=(
-            "A delay of white numbers cannot show this: all of the last numbers would have to be "
-            f"held, and {2 * s.modes} states leave an NRMSE of about "
-            f"{delay_floor(lag, 2 * s.modes):.2f} at {lag:,} steps whatever their eigenvalues."
+            "A delay of white numbers cannot show this: every number since would have to be held, "
+            f"and the {2 * s.modes} states of a layer, their modes spread evenly, leave an NRMSE "
+            f"of about {delay_floor(lag, 2 * s.modes):.2f} at {lag:,} steps."
         ),
     )
 

@@ -20,7 +20,7 @@ from remanence.studies.hyperbolic.stacks_settings import (
 from remanence.studies.hyperbolic.stacks_students import make_stack
 from remanence.studies.hyperbolic.stacks_tasks import chance, make_task
 from remanence.tasks import AbstractTask
-from remanence.training import parameter_roles, stack_models, train_members
+from remanence.training import parameter_roles, train_members
 from remanence.training.hyperbolic import hyperbolic_adam
 
 FAILED = 0.9
@@ -157,9 +157,14 @@ def run(
     members = [(rate, seed) for rate in rates for seed in seeds]
     keys = jnp.stack([jax.random.key(seed) for _, seed in members])
     for_models, for_training = jax.vmap(jax.random.split, out_axes=1)(keys)
-    # Compiled, because hundreds of small programs would take longer than one.
-    models = eqx.filter_jit(stack_models)(
-        lambda key: make_stack(student, case, task, s, key=key), for_models
+    # One after the other: vectorised, the random numbers alone take seconds to compile.
+    made = {
+        seed: make_stack(student, case, task, s, key=key)
+        for (_, seed), key in zip(members, for_models, strict=True)
+    }
+    models = jax.tree.map(
+        lambda *leaves: jnp.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0],
+        *(made[seed] for _, seed in members),
     )
     trained = train_members(
         models,

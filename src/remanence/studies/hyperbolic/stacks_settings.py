@@ -100,8 +100,8 @@ FULL = StackSettings(
 )
 QUICK = StackSettings(
     cases=(CaseSettings(RECALL, 63, 8, 250, largest=0.9),),
-    rates=((LRU, (3e-3, 1e-2, 3e-2)), (HYPERBOLIC, (0.1, 0.3, 1.0))),
-    fixed=((LRU, 1e-2), (HYPERBOLIC, 0.3)),
+    rates=((LRU, (3e-2, 0.1, 0.3)), (HYPERBOLIC, (0.1, 0.3, 1.0))),
+    fixed=((LRU, 3e-2), (HYPERBOLIC, 0.1)),
     seeds=(),
     extensions=0,
     depth=1,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from remanence.errors import RemanenceError
 from remanence.recurrence import linear_recurrence
 from remanence.studies.hyperbolic.stacks_settings import (
     ADDING,
@@ -75,6 +76,21 @@ def make_task(case: CaseSettings) -> AbstractTask:
         DIGITS: lambda: SequentialDigits(standardised=True),
     }
     return makers[case.task]()
+
+
+def possible(cases: tuple[CaseSettings, ...]) -> tuple[CaseSettings, ...]:
+    """The cases without the digits where the package that brings their images is missing."""
+
+    def has_data(case: CaseSettings) -> bool:
+        try:
+            make_task(case)
+        except RemanenceError:
+            if case.task != DIGITS:
+                raise
+            return False
+        return True
+
+    return tuple(case for case in cases if has_data(case))
 
 
 def chance(task: AbstractTask) -> float:
