@@ -51,6 +51,21 @@ def test_the_page_on_sensitivity_runs(capsys):
     assert names["online"].losses[-100:].mean() < names["online"].losses[:100].mean()
 
 
+def test_the_page_on_hyperbolic_training_runs(capsys):
+    page = (ROOT / "docs" / "hyperbolic-training.md").read_text(encoding="utf-8")
+    with jax.numpy_dtype_promotion("standard"):
+        names: dict = {}
+        program = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+        exec(compile(program, "docs/hyperbolic-training.md", "exec"), names)
+    assert float(capsys.readouterr().out.split()[0]) < 1e-5
+    # A teacher with a memory of 10,000 steps, from students within radius .9.
+    assert abs(names["teacher"].eigenvalues()).min() > 0.9999
+    trained = names["trained"]
+    assert (trained.final_losses < 0.05 * trained.losses[:, 0]).all()
+    for picture in re.findall(r"\]\((figures/[^)]*)\)", page):
+        assert (ROOT / "docs" / picture).is_file()
+
+
 def test_the_two_commands_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for command in re.findall(r"^make (\w+)", README, re.MULTILINE):
