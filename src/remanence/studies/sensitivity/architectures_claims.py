@@ -110,8 +110,8 @@ def pattern_claim(found: Architectures) -> Claim:
         verdict=verdict(np.median(shares) <= _SAME_PATTERN),
         note=(
             "The criterion is ours, fixed before the first run. The published seed of the teacher "
-            "was never varied; the starts were, and here they do not all end on the plateau (S7b): "
-            "one that has learnt these modes, or ends above, lacks something else."
+            "was never varied; the starts were, and here not all end on the plateau (S7b): one "
+            "that has learnt these modes, or ends above, lacks something else."
         ),
     )
 
