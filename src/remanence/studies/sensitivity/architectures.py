@@ -42,7 +42,8 @@ def run_architectures(settings: ArchitectureSettings, progress: AbstractProgress
                 "loss-against-memory",
                 sweep_figure(settings, found),
                 "Final loss against the teacher's memory. Lines: "
-                f"{how}; bands from the least to the largest start, crosses: read off figure 3A. "
+                f"{how}; bands from the least to the largest start (exploded ones, losses of "
+                "1000 and more, are counted instead), crosses: read off figure 3A. "
                 "Dashed: the exact cost of lacking the teacher's two real modes.",
             ),
             NamedFigure(

@@ -40,6 +40,9 @@ COLOURS = {
 }
 """One colour for each student, in every figure of the study."""
 
+_EXPLODED = 1e3
+"""Losses from here on are counted, not drawn: the teacher's output has a power of order one."""
+
 
 def sweep_figure(settings: ArchitectureSettings, found: Architectures) -> Figure:
     """Loss against memory, starts as bands, the published values beside them."""
@@ -49,8 +52,21 @@ def sweep_figure(settings: ArchitectureSettings, found: Architectures) -> Figure
         ax = figure.subplots()
         everything = []
         for name, grids in found.sweep.items():
-            losses = np.stack([_shown(grid.best_losses) for grid in grids])
+            ends = np.stack([grid.best_losses for grid in grids])
+            # One start that exploded would leave a decade of the axis to all the others.
+            exploded = ~(ends < _EXPLODED)
+            losses = np.where(exploded, np.nan, ends)
             memory = 1 / (1 - levels)
+            for place in np.flatnonzero(exploded.any(axis=1)):
+                ax.annotate(
+                    f"{exploded[place].sum()} of {exploded.shape[1]} exploded ↑",
+                    (memory[place], 0.97),
+                    xycoords=("data", "axes fraction"),
+                    ha="center",
+                    va="top",
+                    color=COLOURS[name],
+                    fontsize=8.5,
+                )
             ax.fill_between(
                 memory,
                 np.nanmin(losses, axis=1),
@@ -61,7 +77,7 @@ def sweep_figure(settings: ArchitectureSettings, found: Architectures) -> Figure
             )
             ax.plot(
                 memory,
-                np.nanmedian(losses, axis=1),
+                _shown(np.median(ends, axis=1)),
                 "o-",
                 color=COLOURS[name],
                 markersize=4,
