@@ -1,5 +1,6 @@
 """Points of the disc to their last digit, and layers that stay the same in other coordinates."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import mpmath as mp
@@ -183,3 +184,11 @@ def test_eigenvalues_give_their_points_and_the_centre_a_finite_gradient():
                 jnp.zeros((coordinates, 2))
             )
             assert np.isfinite(slope).all()
+
+
+def test_stacked_members_are_refused_by_name():
+    keys = jax.random.split(jax.random.key(0), 2)
+    stacked = eqx.filter_vmap(lambda key: LRU(1, 4, key=key))(keys)
+    with pytest.raises(RemanenceError, match=r"shape \(2, 4\); for stacked members use eqx"):
+        to_hyperbolic(stacked)
+    assert eqx.filter_vmap(to_hyperbolic)(stacked).eigenvalues.points.shape == (2, 2, 4)

@@ -309,3 +309,10 @@ def unchecked(function):
 def test_complaints(call, message):
     with pytest.raises(RemanenceError, match=message):
         call()
+
+
+def test_steps_from_very_far_are_counted_and_not_walked():
+    near = geodesic_steps(70.0, 0.5, 1e-6)
+    # From 70 on, tanh(d/2) is 1 to rounding: every unit of distance is 1/η steps.
+    assert geodesic_steps(1e17, 0.5, 1e-6) == pytest.approx(2e17)
+    assert geodesic_steps(170.0, 0.5, 1e-6) == near + 200

@@ -177,6 +177,8 @@ def test_endless_targets_that_do_not_fit_are_named():
         train_exact(models, target(0.5, 2), **options)
     with pytest.raises(RemanenceError, match="for endless sequences of white inputs"):
         train_exact(models, target(0.5), batch=2, key=jax.random.key(0), **options)
+    with pytest.raises(RemanenceError, match="GRU is no diagonal system"):
+        train_exact(models, GRU(1, 2, key=jax.random.key(0)), **options)
     with pytest.raises(RemanenceError, match="LinearRNN is no diagonal system"):
         train_exact(students(lambda key: LinearRNN(1, 3, key=key), 2), target(0.5), **options)
 

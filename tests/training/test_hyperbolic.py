@@ -328,3 +328,19 @@ def test_ordinary_layers_in_the_disc_learn_the_same_way():
     target = LRU(1, 2, r_min=0.5, r_max=0.9, key=jax.random.key(9)).impulse_response(20)
     trained = train_exact(models, target, learning_rates=[1e-3, 1e-2], steps=300)
     assert (trained.final_losses < 0.5 * trained.losses[:, 0]).all()
+
+
+def test_a_gradient_that_is_not_a_number_is_seen():
+    points = jnp.array([[1.0, 2.0], [0.5, 0.5]])
+    for optimiser in (hyperbolic_sgd(0.1), hyperbolic_adam(0.1)):
+        gradient = jnp.array([[jnp.nan, 1.0], [1.0, 1.0]])
+        updates, _ = optimiser.update(gradient, optimiser.init(points), points)
+        assert np.isnan(updates[:, 0]).any()
+        assert np.isfinite(updates[:, 1]).all()
+
+
+def test_a_clipped_gradient_needs_the_parameters():
+    optimiser = adamw_by_role(1e-3, clip=1.0)
+    layer = eqx.filter(HyperbolicLRU(1, 2, key=jax.random.key(0)), eqx.is_inexact_array)
+    with pytest.raises(RemanenceError, match="update needs the parameters"):
+        optimiser.update(layer, optimiser.init(layer))

@@ -152,6 +152,11 @@ def _eigenvalues(layer: Any, coordinates: str, step: float) -> AbstractEigenvalu
 
 def _require_reached(layer: Any, coordinates: str) -> None:
     eigenvalues: AbstractEigenvalues = layer.eigenvalues
+    if len(eigenvalues.shape) != (2 if isinstance(layer, AbstractModalBank) else 1):
+        raise RemanenceError(
+            f"in_coordinates: the eigenvalues of the {type(layer).__name__} have shape "
+            f"{eigenvalues.shape}; for stacked members use eqx.filter_vmap"
+        )
     log_magnitude, phase = eigenvalues.log_magnitude(), eigenvalues.phase()
     if traced(log_magnitude):
         return

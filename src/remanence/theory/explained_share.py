@@ -156,7 +156,11 @@ def geodesic_steps(distance: float | int, rate: float | int, tolerance: float | 
             f"geodesic_steps: distance {distance}, rate {rate} and tolerance {tolerance} must lie "
             "in [0, ∞), (0, 4) and (0, 1)"
         )
-    d, steps = float(distance), 0
+    # tanh(d/2) is 1 to rounding out there, and steps are equal.
+    flat = 80.0
+    excess = max(0.0, distance - flat)
+    steps = math.ceil(excess / rate)
+    d = min(float(distance), flat) - min(max(steps * rate - excess, 0.0), rate)
     while math.tanh(d / 2) ** 2 > tolerance:
         d -= rate * math.tanh(d / 2)
         steps += 1

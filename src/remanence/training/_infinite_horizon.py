@@ -37,10 +37,11 @@ def polar_modes(model: Any) -> PolarModes:
     Raises:
         RemanenceError: for what is not diagonal.
     """
+    _require_diagonal(model)
     if isinstance(model, AbstractModalLayer | AbstractModalBank):
         own, system = model.eigenvalues, modes_of(model.system())
         log_magnitude, phase = own.log_magnitude().reshape(-1), own.phase().reshape(-1)
-    elif isinstance(model, Modes | DiagonalStateSpace):
+    else:
         system = modes_of(model)
         re, im = jnp.real(system.eigenvalues), jnp.imag(system.eigenvalues)
         larger, smaller = (
@@ -49,11 +50,6 @@ def polar_modes(model: Any) -> PolarModes:
         )
         log_magnitude = half_log(re**2 + im**2, (larger - 1) * (larger + 1) + smaller**2)
         phase = angle(re, im)
-    else:
-        raise RemanenceError(
-            f"train_exact: {type(model).__name__} is no diagonal system; give an impulse response "
-            "as the targets"
-        )
     return PolarModes(log_magnitude, phase, system.B, system.weighted_output() / 2, system.D)
 
 
@@ -88,6 +84,7 @@ def stacked_targets(
     Raises:
         RemanenceError: for students or targets that are not diagonal or do not fit each other.
     """
+    _require_diagonal(targets)
     stacked = _is_stacked(targets)
     modes = eqx.filter_vmap(polar_modes)(targets) if stacked else polar_modes(targets)
     if not stacked:
@@ -108,6 +105,17 @@ def stacked_targets(
             "endless sequences no finite loss; give its impulse response up to a horizon"
         )
     return modes
+
+
+_DIAGONAL = Modes | DiagonalStateSpace | AbstractModalLayer | AbstractModalBank
+
+
+def _require_diagonal(model: Any) -> None:
+    if not isinstance(model, _DIAGONAL):
+        raise RemanenceError(
+            f"train_exact: {type(model).__name__} is no diagonal system; give an impulse response "
+            "as the targets"
+        )
 
 
 def _is_stacked(targets: Any) -> bool:

@@ -138,7 +138,7 @@ def train_exact(
         optimiser: a function of the rate such as `adamw_by_role`, called in the compiled program
             with a traced scalar, or a transform of the rate one, whose updates are multiplied by
             the rate (not for points of the disc). Adam if not given; for points of the disc
-            `hyperbolic_adam`, as `adamw_by_role` has it.
+            `hyperbolic_adam` with 30 times the rate, as `adamw_by_role` has it.
         decay_steps: the rates fall to zero by this step, as half a cosine; `steps` if not given,
             `math.inf` for rates that stay.
         factor: of every loss.

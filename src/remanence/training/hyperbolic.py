@@ -95,7 +95,7 @@ def hyperbolic_adam(
         λ ← exp_λ(−η m̂ / (√v̂ + ε)),   m̂ = m / (1 − β₁^t),  v̂ = v / (1 − β₂^t)
 
     with `m` from before the parallel transport `P` along the step in the second line. The
-    learning rate is the hyperbolic distance of a typical step, whatever the memory: 0.01 to 0.1.
+    learning rate is the hyperbolic distance of a typical step, whatever the memory: 0.03 to 0.3.
     Turning the disc, or any other of its isometries, turns the path. Real modes are Adam on
     their signed `R`.
 
@@ -193,8 +193,8 @@ def _move(points: Array, step: Array) -> Array:
     turns = jnp.ceil(moved[1] / (2 * jnp.pi) - 0.5)
     wrapped = moved[1] - 2 * jnp.pi * turns
     move = jnp.stack([jnp.minimum(moved[0], farthest), wrapped]) - points
-    # A point that is not moved stays where it is to the last bit.
-    return jnp.where(_length(step) > 0, move, 0.0)
+    # A point that is not moved stays where it is to the last bit; NaN is to be seen.
+    return jnp.where(_length(step) == 0, 0.0, move)
 
 
 def _turned(vector: Array, move: Array) -> Array:

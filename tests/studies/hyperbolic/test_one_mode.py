@@ -228,4 +228,6 @@ def test_the_part(monkeypatch):
     assert len(finding.figures) == 3
     table = finding.tables["one_mode_steps"]
     assert len({len(column) for column in table.values()}) == 1
-    assert len(table["steps"]) == sum(one.steps.size for one in runs.values())
+    rest = table["student"] != measures.BEYOND
+    assert rest.sum() == sum(one.steps.size for one in runs.values())
+    assert f"memories {', '.join(f'{far:g}' for far in s.far_memories)}" in finding.claims[0].note

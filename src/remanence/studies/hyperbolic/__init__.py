@@ -1,4 +1,4 @@
-"""Hyperbolic training: long memory at a cost that does not grow with memory. Our own result.
+"""Hyperbolic training: long memory at a cost that hardly grows with memory. Our own result.
 
 A part is a topic with its settings, measures, claims and figures.
 """
@@ -12,7 +12,7 @@ from remanence.studies.hyperbolic.stacks import STACKS
 
 HYPERBOLIC_TRAINING = Study(
     name="hyperbolic-training",
-    title="Hyperbolic training: long memory at a cost that does not grow with memory",
+    title="Hyperbolic training: long memory at a cost that hardly grows with memory",
     summary=(
         "In the hyperbolic geometry of the unit disc the distance between two memories of 10 and "
         "of 10⁶ steps is 12 and not 10⁶. Eigenvalues that take steps of a fixed hyperbolic length "

@@ -13,7 +13,7 @@ from remanence.studies.hyperbolic.one_mode_figures import (
     rates_figure,
     steps_figure,
 )
-from remanence.studies.hyperbolic.one_mode_measures import Runs, train
+from remanence.studies.hyperbolic.one_mode_measures import Runs, beyond, train
 from remanence.studies.hyperbolic.one_mode_settings import FULL, QUICK, OneModeSettings
 from remanence.studies.hyperbolic.one_mode_students import (
     ABLATIONS,
@@ -41,7 +41,8 @@ def run_one_mode(settings: OneModeSettings, progress: AbstractProgress) -> Findi
         workers=min(2, os.cpu_count() or 1),
         on_progress=lambda share, student: inner.update(share, student.name),
     )
-    runs = {one.student: one for one in found}
+    far = beyond(s, lambda share: inner.update(1.0, "memories beyond the claims"))
+    runs = {one.student: one for one in (*found, far)}
     progress.update(0.95, "drawing")
     return Finding(
         title="One mode: hyperbolic Adam, its parts, and tuned competitors",

@@ -21,10 +21,12 @@ from remanence.studies.hyperbolic.one_mode_settings import (
     READOUT_RATE,
     OneModeSettings,
 )
-from remanence.studies.hyperbolic.one_mode_students import EPSILON, Mode, Student
+from remanence.studies.hyperbolic.one_mode_students import EPSILON, HYPERBOLIC, Mode, Student
 from remanence.theory.disc import hyperbolic_distance, points_from_memory
 
 _LEGS = 10
+
+BEYOND = "hyperbolic Adam beyond the claims"
 
 
 class Lanes(eqx.Module):
@@ -109,11 +111,14 @@ def train(
     student: Student,
     memories: tuple[float, ...],
     heard: Callable[[float], None],
+    *,
+    readouts: tuple[float, ...] | None = None,
 ) -> Runs:
     """All runs of one student, one memory after the other so that easy ones end early."""
     hyperbolic = student.grid != "competitor_rates"
     rates = getattr(s, student.grid)
-    readouts = (READOUT_RATE,) if hyperbolic else s.readout_rates
+    if readouts is None:
+        readouts = (READOUT_RATE,) if hyperbolic else s.readout_rates
     decays = (0.0, 1.0) if s.decayed and not hyperbolic else (0.0,)
     grid = np.array(np.meshgrid(rates, readouts, decays, indexing="ij")).reshape(3, -1)
     points = targets(s)
@@ -131,6 +136,13 @@ def train(
         found = _arrivals(s, student, lanes, done)
         steps.append(found.reshape(grid.shape[1], s.targets))
     return Runs(student.name, memories, grid[0], grid[1], grid[2] > 0, np.stack(steps))
+
+
+def beyond(s: OneModeSettings, heard: Callable[[float], None]) -> Runs:
+    """Hyperbolic Adam at its one rate, at memories beyond the claims, by the readout's rate."""
+    far = dataclasses.replace(s, memories=s.far_memories, rates=(RATE,))
+    found = train(far, HYPERBOLIC, far.memories, heard, readouts=s.far_readout_rates)
+    return dataclasses.replace(found, student=BEYOND)
 
 
 def _arrivals(

@@ -40,6 +40,8 @@ class OneModeSettings:
       hyperbolic coordinates, `competitor_rates` of all others, `readout_rates`.
     - `decayed`: whether every point of a competitor's grid also runs with a cosine decay to 0
       over the budget.
+    - `far_memories`, `far_readout_rates`: where hyperbolic Adam is measured beyond the claims, at
+      its one rate; a readout's steps of fixed length are too long for overlaps that faint.
     """
 
     memories: tuple[float, ...] = (1e2, 1e3, 1e4, 1e5, 1e6)
@@ -68,6 +70,8 @@ class OneModeSettings:
     )
     readout_rates: tuple[float, ...] = (READOUT_RATE, 0.1)
     decayed: bool = True
+    far_memories: tuple[float, ...] = (1e6, 1e8, 1e10)
+    far_readout_rates: tuple[float, ...] = (READOUT_RATE, 1e-3)
     seed: int = 0
 
 

@@ -87,22 +87,26 @@ def others_claim(s: StackSettings, cases: list[CaseSettings], found: Measured) -
     for case in cases:
         students = found[case.name]
         rival = best_competitor(students)
-        own, limit = _median(students[HYPERBOLIC]), _spread(s, students[rival])
+        own, limit = _median(students[HYPERBOLIC]), _spread(s, case, students[rival])
         met = met and own <= limit
+        within = " (median behind, within the spread)" if own > _median(students[rival]) else ""
         parts.append(
             f"{case.name}: "
             + ", ".join(
                 f"{name} {_median(one):.3g}{_failed(one, case)}" for name, one in students.items()
             )
-            + ("" if own <= limit else " (behind)")
+            + (within if own <= limit else " (behind)")
         )
     return Claim(
         id="HY8b",
-        statement="On the other tasks a stack trained hyperbolically is at least as good.",
+        statement=(
+            "On the other tasks a stack trained hyperbolically is as good as the best tuned "
+            "competitor, within the spread of its seeds."
+        ),
         source=DERIVED,
         expected=(
             "median final error not above the upper quartile over seeds of the best tuned "
-            "competitor, by more than one held-out sequence"
+            "competitor; shares of wrong answers by no more than one held-out sequence"
         ),
         measured="; ".join(parts) + f"; {_seeds(s)}",
         verdict=verdict(met),
@@ -114,7 +118,7 @@ def one_rate_claim(s: StackSettings, found: Measured) -> Claim:
     fixed = dict(s.fixed)
     worst: dict[str, tuple[float, str]] = {}
     for name in fixed:
-        excess = {case.name: _ratio(s, found[case.name][name]) for case in s.cases}
+        excess = {case.name: _ratio(s, case, found[case.name][name]) for case in s.cases}
         where = max(excess, key=lambda case: excess[case])
         worst[name] = (excess[where], where)
     own = worst[HYPERBOLIC][0]
@@ -134,7 +138,10 @@ def one_rate_claim(s: StackSettings, found: Measured) -> Claim:
             + f"; tuned rates {_tuned(s, found)}; {_seeds(s)}"
         ),
         verdict=verdict(own <= ROBUST),
-        note="The rates were set after the search, before the seeds that count.",
+        note=(
+            "The rates were set after the search, before the seeds that count. A task that nobody "
+            "learns passes without saying anything."
+        ),
     )
 
 
@@ -142,13 +149,17 @@ def _median(one: Tuned) -> float:
     return float(np.median(one.final.final))
 
 
-def _spread(s: StackSettings, one: Tuned) -> float:
-    return float(np.quantile(one.final.final, 0.75)) + 1 / s.tests
+def _spread(s: StackSettings, case: CaseSettings, one: Tuned) -> float:
+    return float(np.quantile(one.final.final, 0.75)) + 10 * _least(s, case)
 
 
-def _ratio(s: StackSettings, one: Tuned) -> float:
-    """Errors below one held-out sequence are equal."""
-    least = 0.1 / s.tests
+def _least(s: StackSettings, case: CaseSettings) -> float:
+    """A tenth of one held-out sequence where answers are counted; nothing elsewhere."""
+    return 0.1 / s.tests if make_task(case).kind == "classification" else 0.0
+
+
+def _ratio(s: StackSettings, case: CaseSettings, one: Tuned) -> float:
+    least = _least(s, case)
     return (float(np.median(one.fixed.final)) + least) / (_median(one) + least)
 
 
