@@ -178,6 +178,8 @@ def test_interrupt_leaves_nothing(folder, kind):
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts its background jobs, these tests perhaps, with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(kind, signal.SIG_DFL),
     )
     first = process.stderr.readline()
     assert "training" in first
