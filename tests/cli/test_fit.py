@@ -168,18 +168,24 @@ def test_no_inputs_forecast(folder, capsys):
     assert json.loads((folder / "run/result.json").read_text())["order"] >= 1
 
 
+# A shell starts its background jobs, these tests perhaps, with Ctrl-C ignored.
+HEARING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("remanence", run_name="__main__")
+"""
+
+
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "kill"])
 def test_interrupt_leaves_nothing(folder, kind):
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     endless = ["--length", "64", "--steps", "100000000", "--out", "run"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "remanence", "fit", "data.csv", *FIT[:4], *endless],
+        [sys.executable, "-c", HEARING, "fit", "data.csv", *FIT[:4], *endless],
         cwd=folder,
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell starts its background jobs, these tests perhaps, with Ctrl-C ignored.
-        preexec_fn=lambda: signal.signal(kind, signal.SIG_DFL),
     )
     first = process.stderr.readline()
     assert "training" in first
