@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import threading
+import time
 import tomllib
 
 import numpy as np
@@ -76,14 +78,50 @@ class Recorder(AbstractProgress):
         pass
 
 
-def test_parts_run_in_order_and_share_the_progress_by_weight():
+def test_findings_stand_in_order_and_parts_share_the_progress_by_weight():
     progress = Recorder()
-    result = run_study(STUDY, "quick", progress=progress)
-    assert [c.id for c in result.claims] == ["A1", "A2", "B1"]
+    # The light part starts last and stands first.
+    study = dataclasses.replace(STUDY, parts=STUDY.parts[::-1])
+    result = run_study(study, "quick", progress=progress)
+    assert [c.id for c in result.claims] == ["B1", "A1", "A2"]
     fractions = [fraction for fraction, _ in progress.seen]
     assert fractions == sorted(fractions)
-    assert (0.375, "first: half way") in progress.seen
+    # The first part's half of three quarters, with the second part not started or done.
+    halves = [fraction for fraction, text in progress.seen if text == "first: half way"]
+    assert halves in ([0.375], [0.625])
     assert fractions[-1] == 1.0
+
+
+def test_two_parts_run_beside_each_other():
+    met = threading.Barrier(2, timeout=20)
+
+    def meet(settings, progress):
+        met.wait()
+        return Finding("Met", "Text.", (claim("M", True),))
+
+    parts = [Part(name, meet, {"quick": Settings(1.0)}) for name in ("one", "other")]
+    assert len(run_study(dataclasses.replace(STUDY, parts=tuple(parts))).claims) == 2
+
+
+def test_a_part_that_fails_ends_the_others():
+    failed = threading.Event()
+
+    def fail(settings, progress):
+        failed.set()
+        raise RemanenceError("no such teacher")
+
+    def go_on(settings, progress):
+        failed.wait(20)
+        for _ in range(2000):
+            time.sleep(0.01)
+            progress.update(0.5)
+        raise AssertionError("was not ended")
+
+    parts = [
+        Part(name, run, {"quick": Settings(1.0)}) for name, run in [("a", go_on), ("b", fail)]
+    ]
+    with pytest.raises(RemanenceError, match="no such teacher"):
+        run_study(dataclasses.replace(STUDY, parts=tuple(parts)))
 
 
 def test_a_failing_claim_is_shown_as_failing():
