@@ -244,10 +244,10 @@ def together(runs: Sequence[Training]) -> Training:
 def output_power(targets: np.ndarray, rho: float) -> np.ndarray:
     """½ E y*², averaged over the training length: the loss of a student that puts out nothing."""
     lags = jnp.asarray(Autoregressive(rho).autocorrelation(targets.shape[1]))
+    return np.asarray(_powers(jnp.asarray(targets)[:, :, None, None], lags))
+
+
+@jax.jit
+def _powers(targets: jax.Array, lags: jax.Array) -> jax.Array:
     weights = horizon_weights(targets.shape[1])
-
-    @jax.jit
-    def each(targets: jax.Array) -> jax.Array:
-        return jax.vmap(lambda one: kernel_loss(one, weights, autocorrelation=lags))(targets)
-
-    return np.asarray(each(jnp.asarray(targets)[:, :, None, None]))
+    return jax.vmap(lambda one: kernel_loss(one, weights, autocorrelation=lags))(targets)
