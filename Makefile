@@ -24,7 +24,7 @@ demo: env
 		--split blocks --block 168 --out demo-report --overwrite
 
 test: env
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: test
 	$(BIN)/ruff check .

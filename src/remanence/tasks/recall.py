@@ -120,7 +120,9 @@ class NearestNeighbour(AbstractTask):
         turned = jnp.abs(turn[1:])
         angle = turn[0] + jnp.concatenate([jnp.zeros(1, turn.dtype), turn[1:]])
         numbers = jax.random.uniform(number_key, (length - 1,))
-        record = turned == jax.lax.cummin(turned)
+        # Held to what came before: a compiler may round a value that it computes twice differently.
+        before = jnp.concatenate([jnp.full(1, jnp.inf, turned.dtype), jax.lax.cummin(turned)[:-1]])
+        record = turned < before
         step = jnp.arange(length - 1)
         nearest = jax.lax.cummax(jnp.where(record, step, jnp.zeros_like(step)))
         blank = jnp.zeros(1, numbers.dtype)
