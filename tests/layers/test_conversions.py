@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import mpmath as mp
 import numpy as np
 import pytest
@@ -68,12 +69,12 @@ def test_the_impulse_response_stays_and_comes_back(name):
             )
 
 
-def test_a_hyperbolic_lru_starts_as_an_lru():
+def test_a_hyperbolic_lru_starts_as_a_tenth_of_an_lru():
     hyperbolic, plain = (
         make(2, 50, r_min=0.2, r_max=1.0, key=KEY) for make in (HyperbolicLRU, LRU)
     )
     np.testing.assert_allclose(
-        hyperbolic.impulse_response(40), plain.impulse_response(40), rtol=1e-11, atol=1e-13
+        hyperbolic.impulse_response(40), plain.impulse_response(40) / 10, rtol=1e-11, atol=1e-14
     )
     single = HyperbolicLRU(1, 5000, key=KEY, dtype="float32")
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(single))
@@ -110,11 +111,23 @@ def test_negative_and_zero_modes_stay_in_the_disc():
             in_coordinates(real_modes(values), "S5")
 
 
+@pytest.fixture
+def as_users_run_it(monkeypatch):
+    """Without the run-time check of types, which users do not have."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda: in_coordinates(LRU(1, 2, key=KEY), "hyperbola"), "did you mean 'hyperbolic'"),
-        (lambda: in_coordinates(LRU(1, 2, key=KEY), "S5", step=0), "step must be positive"),
+        (lambda: in_coordinates(LRU(1, 2, key=KEY), "S5", step=0), "step must be a positive"),
+        (
+            lambda: in_coordinates(LRU(1, 2, key=KEY), "S5", step="a"),
+            "step must be a positive and finite number, got 'a'",
+        ),
+        (lambda: in_coordinates(LRU(1, 2, key=KEY), "S5", step=np.nan), "finite number, got nan"),
+        (lambda: in_coordinates(LRU(1, 2, key=KEY), 3), "3 is none of hyperbolic"),
         (lambda: to_hyperbolic(GRU(1, 2, key=KEY)), "GRU holds no diagonal linear layer"),
         (
             lambda: to_hyperbolic(DiagonalRNN(ReIm(jnp.array([1.2]), jnp.zeros(1)), 1, key=KEY)),
@@ -127,6 +140,7 @@ def test_negative_and_zero_modes_stay_in_the_disc():
         ),
     ],
 )
+@pytest.mark.usefixtures("as_users_run_it")
 def test_what_cannot_be_said_in_coordinates_is_named(change, message):
     with pytest.raises(RemanenceError, match=message):
         change()

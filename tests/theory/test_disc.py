@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import mpmath
 import numpy as np
 import pytest
@@ -27,6 +28,13 @@ from remanence.theory.disc import (
     squared_gap,
 )
 from remanence.theory.geometry import overlap, pseudo_hyperbolic_distance
+
+
+@pytest.fixture
+def as_users_run_it(monkeypatch):
+    """Without the run-time check of types, which users do not have."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
 
 EXP, LOG = jax.jit(exponential_map), jax.jit(logarithm_map)
 TRANSPORT, DISTANCE = jax.jit(parallel_transport), jax.jit(hyperbolic_distance)
@@ -220,6 +228,33 @@ def test_points_and_eigenvalues():
     assert np.all(points_from_memory(gaps) == memories[:1])
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_eigenvalues_have_derivatives_to_rounding_at_any_memory(dtype):
+    """`∂λ/∂R = ½ sech²(R/2) e^{iθ}`, 4e-26 at R = 60; both sides of the change of formulas."""
+    radii = [0.0, 1e-9, 0.3, 0.999, 1.0, 1.001, 5.0, 14.5, 28.3, 40.0, 60.0]
+    points = jnp.asarray([[*radii, -2.0, -40.0], [0.7] * (len(radii) + 2)], dtype)
+    eps = float(jnp.finfo(dtype).eps)
+
+    @jax.jit
+    def slopes(points):
+        summed = [lambda p: jnp.sum(disc_eigenvalues(p).real), lambda p: jnp.sum(log_magnitude(p))]
+        real = jax.grad(lambda p: jnp.sum(disc_eigenvalues(p)))(points[:1])[0]
+        return real, *(jax.grad(one)(points)[0] for one in summed)
+
+    real, first, log = map(np.asarray, slopes(points))
+    values = np.asarray(disc_eigenvalues(points[:1]))
+    with mpmath.workdps(60):
+        turn = mpmath.cos(mpmath.mpf(float(points[1, 0])))
+        for i, radius in enumerate(np.asarray(points[0])):
+            R = mpmath.mpf(float(radius))
+            slope = 1 / (2 * mpmath.cosh(R / 2) ** 2)
+            assert relative(real[i], slope) < 8 * eps
+            assert relative(first[i], slope * turn) < 8 * eps
+            if radius:
+                assert relative(values[i], mpmath.tanh(R / 2)) < 4 * eps
+                assert relative(log[i], 1 / mpmath.sinh(R)) < 8 * eps
+
+
 def test_real_modes_are_points_on_the_axis(rng):
     a, b, tangent = rng.normal(size=(3, 1, 20)) * 3
     plane = [disc_points(disc_eigenvalues(value).astype(complex)) for value in (a, b)]
@@ -281,8 +316,31 @@ def test_transformed_as_plain(rng):
         (lambda: disc_points(np.array([0.5, -1.0])), "inside the unit circle"),
         (lambda: points_from_memory(np.array([0.1, 0.0])), r"must lie in \(0, 1\]"),
         (lambda: points_from_memory(np.array([0.1]), np.zeros(2)), "one phase per gap"),
+        (lambda: disc_points("a"), "eigenvalues must be an array of numbers, got 'a'"),
+        (lambda: disc_points(None), "must be an array of numbers, got None"),
+        (lambda: disc_points([True]), "must be an array of numbers"),
+        (lambda: disc_points([0.5, np.nan]), "nan is not inside the unit circle"),
+        (lambda: points_from_memory("a"), "gap must be an array of numbers"),
+        (lambda: points_from_memory(0.1j), "gap must be real, got complex"),
+        (lambda: points_from_memory(np.nan), r"must lie in \(0, 1\], got nan"),
+        (lambda: points_from_memory(0.1, 1j), "phase must be real"),
+        (lambda: points_from_memory(0.1, np.nan), "phase must be finite, got nan$"),
     ],
 )
+@pytest.mark.usefixtures("as_users_run_it")
 def test_complaints(call, message):
     with pytest.raises(RemanenceError, match=message):
         call()
+
+
+@pytest.mark.parametrize("function", [disc_eigenvalues, squared_gap, log_magnitude])
+@pytest.mark.usefixtures("as_users_run_it")
+def test_what_is_no_point_is_named(function):
+    with pytest.raises(RemanenceError, match=r"points must be real, .*; disc_points gives"):
+        function(np.ones((2, 3), complex))
+    with pytest.raises(RemanenceError, match="points must be an array of numbers, got 'P'"):
+        function("P")
+    for two in (hyperbolic_distance, exponential_map, hyperbolic_gradient):
+        with pytest.raises(RemanenceError, match="must be an array of numbers, got 'P'"):
+            two(np.ones((2, 3)), "P")
+    assert np.isnan(function(np.full((2, 1), np.nan))).all()

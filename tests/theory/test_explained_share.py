@@ -1,11 +1,11 @@
 """Explained shares against least squares on long sequences, and the three facts about one mode."""
 
-import inspect
 from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -287,15 +287,16 @@ def test_float32_keeps_the_share_at_memories_of_a_million():
         assert np.isclose(float(loss), geodesic_loss(d), rtol=2e-6)
 
 
-def unchecked(function):
+@pytest.fixture
+def as_users_run_it(monkeypatch):
     """Without the run-time check of types, which users do not have."""
-    return inspect.unwrap(function)
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: unchecked(share_explained)(POINTS, MODAL, readout="reall"), "mean 'real'"),
+        (lambda: share_explained(POINTS, MODAL, readout="reall"), "mean 'real'"),
         (lambda: share_explained(POINTS[:, 0], MODAL), r"expected \(2, modes\)"),
         (lambda: ModalTarget(POINTS, np.ones(2)), "one per mode"),
         (lambda: ModalTarget(POINTS[:1], 1j * np.ones(3)), "complex coefficient"),
@@ -304,11 +305,61 @@ def unchecked(function):
         (lambda: RecordedTarget(np.ones((4, 1)), np.ones(3)), r"expected \(time, inputs\)"),
         (lambda: TransferTarget(transfer, 0.0), "energy must be positive"),
         (lambda: geodesic_steps(1.0, 5.0, 1e-6), r"\(0, 4\)"),
+        (lambda: share_explained(POINTS, POINTS), "target is of the type ndarray"),
+        (lambda: share_explained(POINTS, ModalTarget), "target is the class ModalT"),
+        (lambda: solved_readout(POINTS, 3), "solved_readout: target is of the type"),
+        (lambda: share_explained(POINTS, MODAL, readout=1), "readout 1 is neither"),
+        (lambda: share_explained(1j * POINTS, MODAL), "points must be real, got complex"),
+        (lambda: share_explained(np.nan * POINTS, MODAL), r"must be finite, got nan at \(0, 0\)"),
+        (lambda: share_explained("a", MODAL), "points must be an array of numbers, got 'a'"),
+        (lambda: share_explained((), MODAL), r"points have shapes \[\]"),
+        (lambda: ModalTarget(np.nan * POINTS, C), "ModalTarget: points must be finite"),
+        (lambda: ModalTarget(1j * POINTS, C), "points must be real"),
+        (lambda: ModalTarget(POINTS, np.zeros(3)), "only zeros in coefficients"),
+        (lambda: ModalTarget((POINTS, POINTS[:1]), (0 * C, np.zeros(3))), "only zeros"),
+        (lambda: ModalTarget(POINTS, [1, np.inf, 1]), r"coefficients must be finite, got inf"),
+        (lambda: ModalTarget(POINTS, "abc"), "coefficients must be an array of numbers"),
+        (lambda: ImpulseResponseTarget("a"), "response must be an array of numbers"),
+        (lambda: ImpulseResponseTarget([1.0, np.nan]), r"must be finite, got nan at \(1,\)"),
+        (lambda: ImpulseResponseTarget(np.ones((2, 2))), r"shape \(2, 2\), expected \(time,\)"),
+        (lambda: TransferTarget(3, 1.0), "function is 3; give G as a function"),
+        (lambda: TransferTarget(transfer, "a"), "energy must be an array of numbers"),
+        (lambda: TransferTarget(transfer, 1j), "energy must be real"),
+        (lambda: TransferTarget(transfer, np.nan), "positive and finite, got nan"),
+        (lambda: TransferTarget(transfer, np.inf), "positive and finite, got inf"),
+        (lambda: TransferTarget(transfer, 1.0, ridge=-1e-3), "ridge must be .* at least 0, got -"),
+        (
+            lambda: share_explained(POINTS, TransferTarget(lambda z: 1.0, 1.0)),
+            r"function gives shape \(\) for an argument of shape \(6,\)",
+        ),
+        (lambda: RecordedTarget("a", np.ones(3)), "inputs must be an array of numbers"),
+        (lambda: RecordedTarget(1j * np.ones((3, 1)), np.ones(3)), "inputs must be real"),
+        (lambda: RecordedTarget(np.full((3, 1), np.nan), np.ones(3)), "inputs must be finite"),
+        (lambda: RecordedTarget(np.ones((3, 1)), np.full(3, np.inf)), "outputs must be finite"),
+        (lambda: RecordedTarget(np.ones((3, 1)), np.zeros(3)), "only zeros in outputs"),
+        (lambda: RecordedTarget(np.ones((3, 1)), np.ones(3), ridge=-1.0), "ridge must be"),
+        (lambda: RecordedTarget(np.ones((3, 1)), np.ones(3), ridge=np.nan), "ridge must be"),
+        (lambda: geodesic_loss("a"), "distance must be an array of numbers"),
+        (lambda: geodesic_loss(1j), "distance must be real"),
+        (lambda: geodesic_steps("1", 0.5, 1e-6), r"distance '1', rate 0\.5 .* numbers"),
+        (lambda: geodesic_steps(1.0, None, 1e-6), "rate None"),
+        (lambda: geodesic_steps(1.0, 0.5, [1e-6, 1e-3]), "must be numbers"),
+        (lambda: hyperbolic_laplacian(3, POINTS[:, 0]), "function is of the type int"),
+        (lambda: hyperbolic_laplacian(abs, POINTS), r"shape \(2, 3\), expected"),
     ],
 )
+@pytest.mark.usefixtures("as_users_run_it")
 def test_complaints(call, message):
-    with pytest.raises(RemanenceError, match=message):
+    with pytest.raises(RemanenceError, match=message) as complaint:
         call()
+    assert "\n" not in str(complaint.value)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_lists_and_whole_numbers_will_do():
+    target = ModalTarget([[1, 2]], [1, -1])
+    assert np.isclose(share_explained([[1, 2]], target), 1, rtol=1e-12)
+    assert geodesic_steps(np.float32(20), jnp.array(0.5), 1e-6) == 62
 
 
 def test_steps_from_very_far_are_counted_and_not_walked():

@@ -132,9 +132,13 @@ def test_float32_learns_a_memory_of_a_million_steps():
 
 
 def test_plain_loss_and_learned_readout_take_the_steps_of_the_derivation():
-    """Adam of the derivation in NumPy: 189 steps to 1e-6 with rate .03 in a chart of unit disc."""
+    """No fewer steps than the way has step lengths, and no more than with the readout's after.
+
+    While it is on its way c does not stand still either: the times overlap.
+    """
     target = points_from_memory(jnp.array([0.01]), jnp.array([np.pi / 100]))
-    transform = hyperbolic_adam(0.06, transport=False)
+    rate, readout_rate = 0.06, 0.01
+    transform = hyperbolic_adam(rate, transport=False)
 
     def loss(points, c):
         o = normalised_overlap(points, target)[0]
@@ -145,13 +149,14 @@ def test_plain_loss_and_learned_readout_take_the_steps_of_the_derivation():
         by_points, by_c = jax.grad(loss, (0, 1))(points, c)
         updates, state = transform.update(by_points, state, points)
         first, second = 0.9 * first + 0.1 * by_c, 0.999 * second + 0.001 * jnp.sum(by_c**2)
-        c = c - 0.01 * first / (1 - 0.9**count) / jnp.sqrt(second / (1 - 0.999**count))
+        c = c - readout_rate * first / (1 - 0.9**count) / jnp.sqrt(second / (1 - 0.999**count))
         return points + updates, c, state, first, second, count + 1
 
     start = points_of([0.99 * np.exp(0.25j * np.pi)])
     begin = (start, jnp.array([0.1, 0.0]), transform.init(start), jnp.zeros(2), 0.0, 1.0)
     run = jax.jit(lambda carry: jax.lax.while_loop(lambda c: loss(*c[:2]) >= 1e-6, step, carry))
-    assert run(begin)[-1] == 189
+    way = hyperbolic_distance(start, target)[0] / rate
+    assert way < run(begin)[-1] < way + (1 - 0.1) / readout_rate
 
 
 def test_real_modes_are_adam_on_the_signed_radius():
@@ -245,7 +250,8 @@ def test_a_model_learns_with_points_among_its_parameters(name, tmp_path):
         checkpoint=tmp_path / "run.safetensors",
     )
     assert trained.diverged_at == -1
-    assert trained.test_losses[-1] < 0.8 * trained.test_losses[0]
+    # White input: without memory nothing is explained, and 1 is left.
+    assert trained.test_errors[-1] < 0.5
     moved = trained.model.layers[0].layer.eigenvalues.points
     assert not np.allclose(moved, model.layers[0].layer.eigenvalues.points, atol=0.05)
 
@@ -300,10 +306,11 @@ def test_a_decay_of_one_is_refused():
 def test_exact_training_imitates_an_endless_memory():
     """One mode of memory 1e5 from two modes on .9: no kernel of that length is ever made."""
     teacher = eqx.tree_at(
-        lambda layer: (layer.eigenvalues, layer.D),
+        lambda layer: (layer.eigenvalues, layer.C.real, layer.D),
         HyperbolicLRU(1, 1, key=jax.random.key(0)),
         (
             HyperbolicEigenvalues(points_from_memory(np.array([1e-5]), np.array([0.5]))),
+            jnp.ones((1, 1)),
             jnp.zeros(1),
         ),
     )
@@ -326,8 +333,16 @@ def test_ordinary_layers_in_the_disc_learn_the_same_way():
         jax.random.split(jax.random.key(0), 2),
     )
     target = LRU(1, 2, r_min=0.5, r_max=0.9, key=jax.random.key(9)).impulse_response(20)
-    trained = train_exact(models, target, learning_rates=[1e-3, 1e-2], steps=300)
-    assert (trained.final_losses < 0.5 * trained.losses[:, 0]).all()
+    trained = train_exact(models, target, learning_rates=[1e-2, 3e-2], steps=800, factor=1)
+    # Less than any readout leaves of the target where the eigenvalues were.
+    powers = np.asarray(models.eigenvalues())[:, None, :] ** np.arange(20)[:, None]
+    direct = np.broadcast_to(np.eye(20, 1), (2, 20, 1))
+    columns = np.concatenate([powers.real, powers.imag, direct], axis=2)
+    weights = np.sqrt(1 - np.arange(20) / 20)
+    wanted = weights * np.asarray(target)[:, 0, 0]
+    for own, loss in zip(columns, trained.final_losses, strict=True):
+        least = np.linalg.lstsq(weights[:, None] * own, wanted)[1]
+        assert loss < least
 
 
 def test_a_gradient_that_is_not_a_number_is_seen():

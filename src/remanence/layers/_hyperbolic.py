@@ -34,7 +34,9 @@ class HyperbolicEigenvalues(AbstractEigenvalues):
     limits it to memories of about 1e6 steps. Real modes have a signed `R` alone.
 
     No map keeps `R` and `θ` equally sensitive. They are moved along geodesics instead, by
-    `training.hyperbolic_adam`, which the role "hyperbolic" asks for.
+    `training.hyperbolic_adam`, which the role "hyperbolic" asks for and `adamw_by_role` brings.
+    An optimiser that would take them for plain numbers, such as `optax.adam(1e-3)`, is refused by
+    `train` and its like; other loops have to see to it themselves.
 
     Args:
         points: (2, *modes), rows `R` and `θ` in radians, or (1, *modes) for real modes.

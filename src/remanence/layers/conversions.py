@@ -1,5 +1,6 @@
 """The same linear layer in other coordinates: what training sees changes, what it computes not."""
 
+from numbers import Real
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -69,13 +70,15 @@ def in_coordinates(model: Model, coordinates: str, *, step: float | int = 0.01) 
             diagonal linear layer, eigenvalues on or outside the unit circle, and those that the
             coordinates do not reach: 0 and negative real modes, for all but the hyperbolic ones.
     """
-    if coordinates not in COORDINATES:
+    if not isinstance(coordinates, str) or coordinates not in COORDINATES:
         raise RemanenceError(
             f"in_coordinates: {coordinates!r} is none of {', '.join(COORDINATES)}"
             f"{nearest_name(str(coordinates), COORDINATES)}"
         )
-    if not 0 < step < np.inf:
-        raise RemanenceError(f"in_coordinates: step must be positive and finite, got {step:g}")
+    if not isinstance(step, Real) or not 0 < step < np.inf:
+        raise RemanenceError(
+            f"in_coordinates: step must be a positive and finite number, got {step!r}"
+        )
     parts = jax.tree.leaves(model, is_leaf=_is_modal)
     if not any(map(_is_modal, parts)):
         raise RemanenceError(

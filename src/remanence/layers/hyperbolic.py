@@ -19,6 +19,9 @@ from remanence.layers.modal import AbstractModalLayer, ring
 from remanence.layers.normalisations import AbstractNormalisation, SquareRoot
 from remanence.layers.parametrisations import AbstractEigenvalues, HyperbolicEigenvalues
 
+QUIET = 0.1
+"""The size of `C` and `D` at the start, over that of an `LRU`."""
+
 
 class HyperbolicLRU(AbstractModalLayer):
     """An LRU whose eigenvalues move along geodesics of the disc.
@@ -26,10 +29,19 @@ class HyperbolicLRU(AbstractModalLayer):
         h_t = λ ⊙ h_{t-1} + √(1 − |λ|²) ⊙ (B x_t),   y_t = Re(C h_t) + D x_t,
         λ = tanh(R/2) e^{iθ}
 
-    It starts as `LRU` does with the same key. The normalisation is no parameter but a part of
-    the coordinates, and is differentiated. Train it with `training.adamw_by_role`, or with
-    `training.hyperbolic_adam` for the role "hyperbolic": learning rates are then distances in
-    the disc, good for memories of every length. Plain Adam on `R` and `θ` is not the same.
+    The normalisation is no parameter but a part of the coordinates, and is differentiated. Train
+    it with `training.adamw_by_role` (the default of `train`), or with `training.hyperbolic_adam`
+    for the role "hyperbolic": learning rates are then distances in the disc, good for memories
+    of every length. Plain Adam on `R` and `θ` is not the same, and the functions that train
+    refuse it unless it is asked for by role.
+
+    It starts as a tenth of the `LRU` with the same key: `C` and `D` are a tenth as large. A loud
+    student first learns to be silent, and eigenvalues whose readouts have gone to 0 follow
+    nothing. Measured with eight modes from radius .9 and one memory of 10,000 steps to find
+    (3,000 steps on the exact loss, three teachers, two rates, six seeds): 22 of 36 students find
+    it with the readouts of the LRU, 34 with .3 of them, all with .1 or .03; 27 and 25 with `C`
+    or `D` alone at .1. At memory 100 all do, and with .1 end at lower losses. In residual stacks
+    adding is learnt a third later than with the readouts of the LRU, other tasks as fast.
 
     Args:
         inputs, state, outputs: sizes; `state` counts complex modes.
@@ -69,6 +81,6 @@ class HyperbolicLRU(AbstractModalLayer):
         self.eigenvalues = HyperbolicEigenvalues.from_polar(log_magnitude, phase, dtype=real)
         self.normalisation = SquareRoot()
         self.B = complex_normal(for_B, (state, inputs), 1 / (2 * inputs), real)
-        self.C = complex_normal(for_C, (outputs, state), 1 / state, real)
-        self.D = initial_feedthrough(for_D, outputs, inputs, real)
+        self.C = complex_normal(for_C, (outputs, state), QUIET**2 / state, real)
+        self.D = QUIET * initial_feedthrough(for_D, outputs, inputs, real)
         self.output_weight = 1.0

@@ -1,6 +1,9 @@
 """What the functions of the disc do to their arguments before they start."""
 
+from typing import Any
+
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -11,9 +14,45 @@ from remanence.theory._arrays import promote
 AnyArray = Array | np.ndarray
 
 
-def checked(points: AnyArray, name: str = "points") -> Array:
+def numbers(
+    owner: str, name: str, value: Any, *, real: bool = False, otherwise: str = ""
+) -> Array:
+    """`value` as a JAX array of floating numbers; raises if it is none, or others than `real`.
+
+    `otherwise` ends the complaint about complex ones with what to do.
+    """
+    try:
+        # JAX takes some words for names of types.
+        array = None if isinstance(value, str) else jnp.asarray(value)
+    except (TypeError, ValueError):
+        array = None
+    if array is None or not jnp.issubdtype(array.dtype, jnp.number):
+        text = " ".join(repr(value).split())
+        text = text if len(text) <= 60 else text[:59] + "…"
+        raise RemanenceError(f"{owner}: {name} must be an array of numbers, got {text}")
+    (array,) = promote(array)
+    if real and jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise RemanenceError(f"{owner}: {name} must be real, got {array.dtype}{otherwise}")
+    return array
+
+
+def require_finite(owner: str, name: str, values: Array) -> None:
+    """Raises if a value is infinite or NaN; traced values are not looked at."""
+    if isinstance(values, jax.core.Tracer):
+        return
+    wrong = np.argwhere(~np.isfinite(np.asarray(values)))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        raise RemanenceError(
+            f"{owner}: {name} must be finite, got {np.asarray(values)[place]}"
+            + (f" at {place}" if place else "")
+        )
+
+
+def checked(points: Any, name: str = "points") -> Array:
     """`points` as a JAX array with one or two coordinates along its leading axis."""
-    array = jnp.asarray(points)
+    hint = "; disc_points gives the points of complex eigenvalues"
+    array = numbers("the disc", name, points, real=True, otherwise=hint)
     if not array.ndim or array.shape[0] not in (1, 2):
         raise RemanenceError(
             f"the disc: {name} have shape {array.shape}, expected (2, *modes) for R and θ, or "

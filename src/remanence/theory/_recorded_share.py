@@ -9,8 +9,14 @@ from jaxtyping import Array, Float, Inexact
 
 from remanence.errors import RemanenceError
 from remanence.recurrence import linear_recurrence
-from remanence.theory._arrays import promote
-from remanence.theory._share_poles import Energies, complex_type, energy, require_energy
+from remanence.theory._disc_arrays import numbers, require_finite
+from remanence.theory._share_poles import (
+    Energies,
+    complex_type,
+    energy,
+    require_energy,
+    require_ridge,
+)
 from remanence.theory._share_targets import AbstractShareTarget
 from remanence.theory.disc import disc_eigenvalues, squared_gap
 
@@ -29,7 +35,8 @@ class RecordedTarget(AbstractShareTarget):
             given. What the ridge costs is counted as unexplained.
 
     Raises:
-        RemanenceError: if the lengths differ or the outputs are all zero.
+        RemanenceError: if the lengths differ, a number is not finite, the inputs are complex,
+            the outputs all zero or the ridge below 0.
     """
 
     inputs: Float[Array, "time inputs"]
@@ -37,14 +44,18 @@ class RecordedTarget(AbstractShareTarget):
     ridge: float | None = eqx.field(static=True)
 
     def __init__(self, inputs: ArrayLike, outputs: ArrayLike, *, ridge: float | None = None):
-        (xs,), (ys,) = promote(inputs), promote(outputs)
+        owner = "RecordedTarget"
+        two = "; give real and imaginary parts as two inputs"
+        xs = numbers(owner, "inputs", inputs, real=True, otherwise=two)
+        ys = numbers(owner, "outputs", outputs)
         if xs.ndim != 2 or ys.shape != xs.shape[:1]:
             raise RemanenceError(
                 f"RecordedTarget: inputs have shape {xs.shape} and outputs {ys.shape}, expected "
                 "(time, inputs) and (time,)"
             )
-        require_energy(ys, "RecordedTarget: outputs")
-        self.inputs, self.outputs, self.ridge = xs, ys, ridge
+        require_finite(owner, "inputs", xs)
+        require_energy(owner, "outputs", ys)
+        self.inputs, self.outputs, self.ridge = xs, ys, require_ridge(owner, ridge)
 
     def energies(self, modes: tuple[Array, ...], paired: bool) -> Energies:
         orthogonal, _, target = self._factors(modes, paired)

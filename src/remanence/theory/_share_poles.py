@@ -5,6 +5,8 @@ points of the disc, with the conjugate of each pair after it when real parts are
 complex span of `e_λ` and `e_λ̄` holds, among real sequences, just those of the form `Re(c e_λ)`.
 """
 
+import math
+from numbers import Real
 from typing import Any
 
 import jax
@@ -15,7 +17,7 @@ from jaxtyping import Array, Float
 
 from remanence.errors import RemanenceError
 from remanence.theory._arrays import promote
-from remanence.theory._disc_arrays import checked
+from remanence.theory._disc_arrays import checked, require_finite
 from remanence.theory.disc import overlap_matrix
 
 Energies = tuple[Float[Array, ""], Float[Array, ""]]
@@ -36,6 +38,8 @@ def as_modes(points: Any, owner: str) -> tuple[Array, ...]:
             f"{owner}: points have shapes {[part.shape for part in modes]}, expected "
             "(2, modes), (1, modes) for real modes, or a tuple of both"
         )
+    for part in modes:
+        require_finite(owner, "points", part)
     return modes
 
 
@@ -80,8 +84,22 @@ def energy(values: Array) -> Array:
     return jnp.sum(jnp.real(values) ** 2 + jnp.imag(values) ** 2)
 
 
-def require_energy(values: Array, name: str) -> None:
-    if values.ndim != 1 or not values.shape[0]:
-        raise RemanenceError(f"{name} has shape {values.shape}, expected (time,)")
-    if not isinstance(values, jax.core.Tracer) and not bool(jnp.any(values != 0)):
-        raise RemanenceError(f"{name} is zero throughout: there is nothing to explain")
+def require_energy(owner: str, name: str, *parts: Array) -> None:
+    """Raises unless all parts are finite and one is not zero; traced ones are not looked at."""
+    for part in parts:
+        require_finite(owner, name, part)
+    traced = any(isinstance(part, jax.core.Tracer) for part in parts)
+    if not traced and not any(bool(jnp.any(part != 0)) for part in parts):
+        raise RemanenceError(f"{owner}: only zeros in {name}: there is nothing to explain")
+
+
+def require_ridge(owner: str, ridge: Any) -> float | None:
+    """`ridge`; raises unless it is None or a finite number from 0."""
+    if ridge is None:
+        return None
+    if isinstance(ridge, Real) and not isinstance(ridge, bool) and 0 <= float(ridge) < math.inf:
+        return float(ridge)
+    raise RemanenceError(
+        f"{owner}: ridge must be a finite number of at least 0, got {ridge!r}; None for "
+        "that of rounding"
+    )

@@ -15,7 +15,8 @@ from jaxtyping import Array, Complex, Float, Inexact
 
 from remanence.errors import RemanenceError
 from remanence.recurrence import linear_recurrence
-from remanence.theory._arrays import promote, real_scalar, refuse_outside
+from remanence.theory._arrays import real_scalar, refuse_outside
+from remanence.theory._disc_arrays import numbers
 from remanence.theory._share_poles import (
     Energies,
     as_modes,
@@ -23,6 +24,7 @@ from remanence.theory._share_poles import (
     complex_type,
     energy,
     require_energy,
+    require_ridge,
     ridge_solve,
     solved,
 )
@@ -68,7 +70,8 @@ class ModalTarget(AbstractShareTarget):
             `r_p / √squared_gap`, and twice that for a pair that stands for its conjugate too.
 
     Raises:
-        RemanenceError: if the shapes do not fit, or real modes have complex coefficients.
+        RemanenceError: if the shapes do not fit, a number is not finite, all coefficients are
+            zero, or real modes have complex ones.
 
     Source: derived: what is orthogonal to the span is `B H²`, `B = Π b̄_k` a Blaschke product,
     with the reproducing kernel `B(z) conj(B(w))/(1 − z w̄)`. The basis is Takenaka's (1925).
@@ -80,7 +83,7 @@ class ModalTarget(AbstractShareTarget):
     def __init__(self, points: Any, coefficients: Any):
         self.points = as_modes(points, "ModalTarget")
         given = coefficients if isinstance(points, tuple) else (coefficients,)
-        self.coefficients = tuple(promote(value)[0] for value in given)
+        self.coefficients = tuple(numbers("ModalTarget", "coefficients", value) for value in given)
         if len(self.coefficients) != len(self.points):
             raise RemanenceError(
                 f"ModalTarget: {len(self.points)} arrays of points but "
@@ -94,6 +97,7 @@ class ModalTarget(AbstractShareTarget):
                 )
             if where.shape[0] == 1 and jnp.issubdtype(value.dtype, jnp.complexfloating):
                 raise RemanenceError("ModalTarget: a real mode has a complex coefficient")
+        require_energy("ModalTarget", "coefficients", *self.coefficients)
 
     def energies(self, modes: tuple[Array, ...], paired: bool) -> Energies:
         student = closed_poles(modes, paired)
@@ -135,6 +139,9 @@ class ImpulseResponseTarget(AbstractShareTarget):
     Args:
         response: `(time,)`, real or complex.
 
+    Raises:
+        RemanenceError: if it is no such array, is not finite or is zero throughout.
+
     Source: derived: `z^j` coefficients of what is left of `G` after its projection on `e_λ`, over
     the Blaschke factor of `λ̄`.
     """
@@ -142,8 +149,13 @@ class ImpulseResponseTarget(AbstractShareTarget):
     response: Inexact[Array, " time"]
 
     def __init__(self, response: ArrayLike):
-        (self.response,) = promote(response)
-        require_energy(self.response, "ImpulseResponseTarget: response")
+        owner = "ImpulseResponseTarget"
+        self.response = numbers(owner, "response", response)
+        if self.response.ndim != 1 or not self.response.shape[0]:
+            raise RemanenceError(
+                f"{owner}: response has shape {self.response.shape}, expected (time,)"
+            )
+        require_energy(owner, "response", self.response)
 
     def energies(self, modes: tuple[Array, ...], paired: bool) -> Energies:
         poles = closed_poles(modes, paired)
@@ -183,6 +195,10 @@ class TransferTarget(AbstractShareTarget):
             With real parts read out, `G(z̄) = conj G(z)`.
         energy: `‖g‖² = Σ_j |g_j|²`.
         ridge: relative to the trace of the Gram matrix; 4096 machine epsilons if not given.
+
+    Raises:
+        RemanenceError: if the function is none or (when asked) gives no array of the shape of
+            its argument, the energy is not positive and finite, or the ridge below 0.
     """
 
     function: Callable[[Array], Array]
@@ -196,9 +212,16 @@ class TransferTarget(AbstractShareTarget):
         *,
         ridge: float | None = None,
     ):
-        self.function, self.ridge = function, ridge
-        self.energy = real_scalar(energy, "TransferTarget", "energy")
-        refuse_outside(self.energy, 1e-300, jnp.inf, "TransferTarget: energy must be positive")
+        owner = "TransferTarget"
+        if not callable(function):
+            raise RemanenceError(
+                f"{owner}: function is {function!r}; give G as a function of a complex array"
+            )
+        self.function, self.ridge = function, require_ridge(owner, ridge)
+        self.energy = real_scalar(numbers(owner, "energy", energy, real=True), owner, "energy")
+        kind = jnp.finfo(self.energy.dtype)
+        wrong = f"{owner}: energy must be positive and finite"
+        refuse_outside(self.energy, float(kind.tiny), float(kind.max), wrong)
 
     def energies(self, modes: tuple[Array, ...], paired: bool) -> Energies:
         poles = closed_poles(modes, paired)
@@ -211,6 +234,12 @@ class TransferTarget(AbstractShareTarget):
         return solved(modes, paired, poles, self._seen(poles), self.ridge)
 
     def _seen(self, poles: Array) -> Complex[Array, " poles"]:
-        values = self.function(jnp.conj(disc_eigenvalues(poles)))
+        asked = jnp.conj(disc_eigenvalues(poles))
+        values = numbers("TransferTarget", "what function gives", self.function(asked))
+        if values.shape != asked.shape:
+            raise RemanenceError(
+                f"TransferTarget: function gives shape {values.shape} for an argument of shape "
+                f"{asked.shape}; it must give one value for each"
+            )
         dtype = complex_type(poles.dtype)
         return jnp.sqrt(squared_gap(poles)).astype(dtype) * values.astype(dtype)

@@ -12,7 +12,7 @@ rounding of θ, worth a distance of `θ · eps / (1 − |λ|)`.
 Tangent vectors are given in the orthonormal frame `(∂_R, ∂_θ / sinh R)`, real ones in `∂_R`, with
 the shape of their points. Nothing broadcasts: the modes of two arguments agree. Everything works
 inside `jit`, `vmap` and `grad`; first derivatives are finite where points coincide and where
-tangents vanish, R = 0 being singular as in all polar coordinates.
+tangents vanish, R = 0 being singular as in all polar coordinates. NaN passes through.
 
 Source: derived, from `1 − λμ̄`, `λ − μ` and `(λ + μ)/(1 + μ̄λ)` times `cosh(R₁/2) cosh(R₂/2)`.
 """
@@ -30,11 +30,19 @@ from remanence.theory._disc_arrays import (
     checked,
     compared,
     kernel,
+    numbers,
     polar,
     require_equal_modes,
+    require_finite,
     with_tangents,
 )
-from remanence.theory._disc_series import angle_of, arcsinh_root, geodesic_ratio, half_geodesic
+from remanence.theory._disc_series import (
+    angle_of,
+    arcsinh_root,
+    geodesic_ratio,
+    half_geodesic,
+    tanh_half,
+)
 
 Points = Float[AnyArray, "..."]
 """`(2, *modes)` or `(1, *modes)`; what does not fit is refused by name."""
@@ -50,12 +58,12 @@ def disc_points(eigenvalues: ArrayLike) -> Float[Array, "coordinates *modes"]:
     better than `λ` can say it, `points_from_memory` keeps its digits.
 
     Raises:
-        RemanenceError: if an eigenvalue is on the unit circle or outside.
+        RemanenceError: if an eigenvalue is no number, or on the unit circle or outside.
 
         >>> disc_points(0.5).round(6).tolist()        # 2 artanh ½ = log 3
         [1.098612]
     """
-    (value,) = promote(eigenvalues)
+    value = numbers("disc_points", "eigenvalues", eigenvalues)
     if not jnp.issubdtype(value.dtype, jnp.complexfloating):
         _refuse_unstable(jnp.abs(value))
         return 2 * jnp.arctanh(value)[None]
@@ -80,16 +88,17 @@ def points_from_memory(
         phase: `θ` in radians, of the same shape; real positive modes if not given.
 
     Raises:
-        RemanenceError: if the shapes differ or a gap is outside `(0, 1]`.
+        RemanenceError: if the shapes differ, a gap is outside `(0, 1]` or a phase not finite.
 
         >>> points_from_memory(1e-12, 0.5).round(3).tolist()
         [28.324, 0.5]
     """
-    if phase is None:
-        (epsilon,) = promote(gap)
-        rest = ()
-    else:
-        epsilon, angle = promote(gap, phase)
+    epsilon = numbers("points_from_memory", "gap", gap, real=True)
+    rest: tuple[Array, ...] = ()
+    if phase is not None:
+        angle = numbers("points_from_memory", "phase", phase, real=True)
+        require_finite("points_from_memory", "phase", angle)
+        epsilon, angle = promote(epsilon, angle)
         if epsilon.shape != angle.shape:
             raise RemanenceError(
                 f"points_from_memory: gap has shape {epsilon.shape} and phase {angle.shape}; "
@@ -102,9 +111,12 @@ def points_from_memory(
 
 
 def disc_eigenvalues(points: Points) -> Inexact[Array, "*modes"]:
-    """`λ = tanh(R/2) e^{iθ}`: complex for two coordinates, real for one."""
+    """`λ = tanh(R/2) e^{iθ}`: complex for two coordinates, real for one.
+
+    Derivatives to relative precision too, at any memory.
+    """
     points = checked(points)
-    magnitude = jnp.tanh(points[0] / 2)
+    magnitude = tanh_half(points[0])
     if points.shape[0] == 1:
         return magnitude
     turn = rotation(points[1])
@@ -115,8 +127,9 @@ def log_magnitude(points: Points) -> Float[Array, "*modes"]:
     """`log|λ| = −2 artanh(e^{−R})`, to relative precision: −2e-12 at a memory of 5e11."""
     radius = jnp.abs(checked(points)[0])
     # For short memories artanh would be taken next to 1.
-    far = -2 * jnp.arctanh(jnp.exp(-jnp.maximum(radius, 1.0)))
-    return jnp.where(radius < 1, jnp.log(jnp.tanh(jnp.minimum(radius, 1.0) / 2)), far)
+    near = radius < 1
+    far = -2 * jnp.arctanh(jnp.exp(-jnp.where(near, 1.0, radius)))
+    return jnp.where(near, jnp.log(jnp.tanh(jnp.where(near, radius, 1.0) / 2)), far)
 
 
 def squared_gap(points: Points) -> Float[Array, "*modes"]:

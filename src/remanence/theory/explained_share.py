@@ -29,7 +29,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from remanence.errors import RemanenceError, nearest_name
-from remanence.theory._arrays import promote
+from remanence.theory._disc_arrays import numbers
 from remanence.theory._recorded_share import RecordedTarget
 from remanence.theory._share_poles import as_modes
 from remanence.theory._share_targets import (
@@ -72,7 +72,8 @@ def share_explained(
     To relative precision, however small. Other inputs than white: as a `RecordedTarget`.
 
     Raises:
-        RemanenceError: if the points are no modes or the readout is unknown.
+        RemanenceError: if the points are no modes, the target none of these or the readout
+            unknown.
 
         >>> point = jnp.array([[1.0], [0.5]])
         >>> share_explained(point, ModalTarget(point, [2.0])).item()
@@ -117,7 +118,7 @@ def solved_readout(
     the coefficients are those of least size that do, by a ridge of 4096 machine epsilons of the
     Gram matrix's trace (or the target's own).
     """
-    _check_readout(readout)
+    _check("solved_readout", target, readout)
     found = target.coefficients_of(as_modes(points, "solved_readout"), readout == "real")
     return tuple(found) if isinstance(points, tuple) else found[0]
 
@@ -127,7 +128,7 @@ def geodesic_loss(distance: ArrayLike) -> Float[Array, "..."]:
 
     `d²/4` near 0, `d − log 4` far away; derivatives `tanh(d/2)` and `½ sech²(d/2)`.
     """
-    (distance,) = promote(distance)
+    distance = numbers("geodesic_loss", "distance", distance, real=True)
     size = jnp.abs(distance)
     near = size < 8
     close = jnp.log1p(jnp.sinh(jnp.where(near, distance, 0.0) / 2) ** 2)
@@ -146,21 +147,22 @@ def geodesic_steps(distance: float | int, rate: float | int, tolerance: float | 
         tolerance: on `1 − E = tanh²(d/2)`, between 0 and 1.
 
     Raises:
-        RemanenceError: if one of them is out of its range.
+        RemanenceError: if one of them is no number or out of its range.
 
         >>> geodesic_steps(20.0, 0.5, 1e-6)
         62
     """
+    given = f"distance {distance!r}, rate {rate!r} and tolerance {tolerance!r}"
+    distance, rate, tolerance = map(_as_float, (distance, rate, tolerance))
     if not (0 <= distance < math.inf and 0 < rate < 4 and 0 < tolerance < 1):
         raise RemanenceError(
-            f"geodesic_steps: distance {distance}, rate {rate} and tolerance {tolerance} must lie "
-            "in [0, ∞), (0, 4) and (0, 1)"
+            f"geodesic_steps: {given} must be numbers in [0, ∞), (0, 4) and (0, 1)"
         )
     # tanh(d/2) is 1 to rounding out there, and steps are equal.
     flat = 80.0
     excess = max(0.0, distance - flat)
     steps = math.ceil(excess / rate)
-    d = min(float(distance), flat) - min(max(steps * rate - excess, 0.0), rate)
+    d = min(distance, flat) - min(max(steps * rate - excess, 0.0), rate)
     while math.tanh(d / 2) ** 2 > tolerance:
         d -= rate * math.tanh(d / 2)
         steps += 1
@@ -178,7 +180,16 @@ def hyperbolic_laplacian(
 
     By H2 it is 1 for `−log E` of one complex mode and any target. Derivatives near zeros of the
     target's transfer function grow and cancel.
+
+    Raises:
+        RemanenceError: if the function is none, or the point not two numbers.
     """
+    point = numbers("hyperbolic_laplacian", "point", point, real=True)
+    if not callable(function) or point.shape != (2,):
+        raise RemanenceError(
+            f"hyperbolic_laplacian: function is of the type {type(function).__name__} and point "
+            f"has shape {point.shape}, expected a function of one point, and (2,) for R and θ"
+        )
     slope = jax.grad(function)(point)
     curvature = jax.hessian(function)(point)
     radius = point[0]
@@ -189,14 +200,30 @@ def hyperbolic_laplacian(
 def _energies(
     points: Any, target: AbstractShareTarget, readout: str
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    _check_readout(readout)
+    _check("explained share", target, readout)
     return target.energies(as_modes(points, "explained share"), readout == "real")
 
 
-def _check_readout(readout: str) -> None:
+def _check(owner: str, target: Any, readout: Any) -> None:
+    if not isinstance(target, AbstractShareTarget):
+        is_class = isinstance(target, type)
+        name = (target if is_class else type(target)).__name__
+        what = f"the class {name}" if is_class else f"of the type {name}"
+        raise RemanenceError(
+            f"{owner}: target is {what}; give a ModalTarget, ImpulseResponseTarget, "
+            "TransferTarget or RecordedTarget"
+        )
     known = get_args(Readout)
     if readout not in known:
         raise RemanenceError(
-            f"explained share: readout {readout!r} is neither 'real' nor 'complex'"
-            f"{nearest_name(readout, known)}"
+            f"{owner}: readout {readout!r} is neither 'real' nor 'complex'"
+            f"{nearest_name(str(readout), known)}"
         )
+
+
+def _as_float(value: Any) -> float:
+    """NaN for what is no number."""
+    try:
+        return math.nan if isinstance(value, str) else float(value)
+    except (TypeError, ValueError):
+        return math.nan

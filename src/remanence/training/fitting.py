@@ -21,7 +21,7 @@ from remanence.training.checks import (
     require_optimiser,
 )
 from remanence.training.loop import member_of, run
-from remanence.training.optimisers import default_optimiser
+from remanence.training.optimisers import default_optimiser, require_geodesics
 from remanence.training.settings import settings_of
 
 
@@ -84,6 +84,7 @@ def train(
     The steps run inside compiled legs of about half a second.
 
     - `optimiser`: any Optax transform, schedules included; `adamw_by_role(1e-3)` if not given.
+      Points of the disc (`HyperbolicEigenvalues`) need one that knows them: it or `by_role`.
     - `clip`: the largest norm of the whole gradient; longer ones are scaled down to it.
     - `method`: the layer's engine. A layer whose call accepts `key` gets one, for dropout, in
       training but not in evaluation.
@@ -104,8 +105,8 @@ def train(
 
     Raises:
         RemanenceError: for settings out of range, sizes of model and task that do not fit,
-            complex parameters, or a checkpoint of a run with other settings (naming the first
-            that differs).
+            complex parameters, a plain optimiser of points of the disc, or a checkpoint of a run
+            with other settings (naming the first that differs).
 
         trained = train(model, task, steps=1000, batch=32, lengths=100, key=jax.random.key(0))
     """
@@ -123,6 +124,7 @@ def train(
     )
     optimiser = default_optimiser(1e-3) if optimiser is None else optimiser
     require_optimiser("train", optimiser)
+    require_geodesics("train", optimiser, model)
     alone = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, model)
     models, history = run(
         alone,

@@ -123,7 +123,6 @@ def hyperbolic_adam(
         if require_number(owner, name, decay, least=0) >= 1:
             raise RemanenceError(f"{owner}: {name} must be below 1, got {decay}")
     require_number(owner, "epsilon", epsilon, least=0)
-    longest = max(1.0, (1 - first_decay) / (1 - second_decay) ** 0.5)
 
     def init(params: PyTree[Any]) -> HyperbolicAdamState:
         points = _require_points(owner, params)
@@ -143,13 +142,9 @@ def hyperbolic_adam(
             points, *map(jax.tree.leaves, (updates, state.first, state.second)), strict=True
         ):
             slope = hyperbolic_gradient(point, gradient)
-            first = first_decay * first + (1 - first_decay) * slope
-            square = jnp.sum(slope**2, axis=0, keepdims=True)
-            second = second_decay * second + (1 - second_decay) * square
-            steps = count.astype(point.dtype)
-            unbiased = first / (1 - first_decay**steps)
-            root = jnp.sqrt(second / (1 - second_decay**steps)) + epsilon
-            direction = _at_most(unbiased / jnp.where(root > 0, root, 1.0), longest)
+            direction, first, second = adam_direction(
+                slope, first, second, count, decays=(first_decay, second_decay), epsilon=epsilon
+            )
             step = -rate.astype(point.dtype) * direction
             moves.append(_move(point, step))
             firsts.append(
@@ -162,6 +157,31 @@ def hyperbolic_adam(
         return _like(updates, moves), made
 
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+
+
+def adam_direction(
+    slope: Array,
+    first: Array,
+    second: Array,
+    count: Array,
+    *,
+    decays: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-20,
+) -> tuple[Array, Array, Array]:
+    """`m̂ / (√v̂ + ε)`, no longer than Adam's longest, and the moments `m` and `v` with `slope`.
+
+    `second` has one row for both coordinates, or as many as `slope`: a moment for each.
+    """
+    square = slope**2
+    if second.shape[0] == 1:
+        square = jnp.sum(square, axis=0, keepdims=True)
+    first = decays[0] * first + (1 - decays[0]) * slope
+    second = decays[1] * second + (1 - decays[1]) * square
+    steps = count.astype(slope.dtype)
+    unbiased = first / (1 - decays[0] ** steps)
+    root = jnp.sqrt(second / (1 - decays[1] ** steps)) + epsilon
+    longest = max(1.0, (1 - decays[0]) / (1 - decays[1]) ** 0.5)
+    return _at_most(unbiased / jnp.where(root > 0, root, 1.0), longest), first, second
 
 
 def gradient_norm(gradient: PyTree[Any], parameters: PyTree[Any]) -> Float[Array, ""]:

@@ -172,8 +172,8 @@ def train_members(
     rates = as_rates("train_members", learning_rates)
     keys = require_keys("train_members", "keys", keys, ndim=1)
     optimiser = adamw_by_role if optimiser is None else optimiser
-    require_rated_optimiser("train_members", optimiser, models)
     check_members("train_members", models, rates.shape, keys.shape)
+    require_rated_optimiser("train_members", optimiser, models)
     trained, history = run(
         models,
         task,

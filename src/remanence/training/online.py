@@ -18,6 +18,7 @@ from remanence.layers.modal import AbstractModalLayer
 from remanence.recurrence import SensitivityTraces, initial_traces
 from remanence.training._online_steps import OnlineFit, advance
 from remanence.training.checks import require_optimiser, require_real_array, require_whole
+from remanence.training.optimisers import require_geodesics
 from remanence.training.roles import check_real
 
 _LONGEST_LEG = 10_000
@@ -87,8 +88,8 @@ def train_online(
     A step costs O(modes · (inputs + outputs)), however long the stream is.
 
     Raises:
-        RemanenceError: for a layer that is not diagonal, complex parameters, or shapes that do
-            not fit.
+        RemanenceError: for a layer that is not diagonal, complex parameters, a plain optimiser
+            of points of the disc, or shapes that do not fit.
 
     Source: derived: differentiate the recurrence; Zucchet et al. (2023), online learning of
     long-range dependencies.
@@ -103,6 +104,7 @@ def train_online(
         )
     check_real(layer)
     require_optimiser(owner, optimiser)
+    require_geodesics(owner, optimiser, layer)
     every = require_whole(owner, "update_every", update_every)
     dtype = floating_type(layer)
     inputs = jnp.asarray(_stream(owner, "xs", xs), dtype)

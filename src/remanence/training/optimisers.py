@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Hashable
 from typing import Any, cast
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
@@ -12,7 +13,13 @@ from jaxtyping import Array, PyTree
 from remanence.errors import RemanenceError
 from remanence.layers.contract import HYPERBOLIC
 from remanence.training.checks import is_transform, require_number, shown
-from remanence.training.hyperbolic import LearningRate, gradient_norm, hyperbolic_adam
+from remanence.training.hyperbolic import (
+    HyperbolicAdamState,
+    HyperbolicSGDState,
+    LearningRate,
+    gradient_norm,
+    hyperbolic_adam,
+)
 from remanence.training.roles import parameter_roles
 
 ROLES = ("recurrent", "hyperbolic", "other")
@@ -104,7 +111,10 @@ def optimiser_at(optimiser: RatedOptimiser, rate: Array) -> optax.GradientTransf
 
 
 def require_rated_optimiser(owner: str, optimiser: Any, models: PyTree[Any]) -> None:
-    """Raise `RemanenceError` unless `optimiser` can be given rates, those of `models` included."""
+    """Raise `RemanenceError` unless `optimiser` can be given rates and move all of `models`.
+
+    `models` are stacked members.
+    """
     if is_transform(optimiser):
         if HYPERBOLIC["role"] in jax.tree.leaves(parameter_roles(models)):
             raise RemanenceError(
@@ -119,6 +129,37 @@ def require_rated_optimiser(owner: str, optimiser: Any, models: PyTree[Any]) -> 
         raise RemanenceError(
             f"{owner}: optimiser is {shown(optimiser)}; give an Optax transform of rate one such "
             "as optax.adam(1.0), or a function that makes one of a rate, such as adamw_by_role"
+        )
+    one = jax.tree.map(lambda leaf: leaf[0] if eqx.is_array(leaf) else leaf, models)
+    require_geodesics(owner, cast(optax.GradientTransformation, made), one)
+
+
+def require_geodesics(
+    owner: str, optimiser: optax.GradientTransformation, model: PyTree[Any]
+) -> None:
+    """Raise `RemanenceError` if points of the disc would be moved as if they were plain numbers.
+
+    Transforms cannot be asked what they do, but their states show it: those that know the points
+    hold one of `hyperbolic_adam` or `hyperbolic_sgd`, or one for the role "hyperbolic" alone, as
+    by `by_role` or `optax.partition`: what that does is the user's own choice, plain Adam too.
+    """
+    if HYPERBOLIC["role"] not in jax.tree.leaves(parameter_roles(model)):
+        return
+
+    def knows(part: Any) -> bool:
+        if isinstance(part, HyperbolicAdamState | HyperbolicSGDState):
+            return True
+        return HYPERBOLIC["role"] in getattr(part, "inner_states", {})
+
+    parameters = eqx.filter(model, eqx.is_inexact_array)
+    # Optax mixes whole and real numbers.
+    with jax.numpy_dtype_promotion("standard"):
+        state = jax.eval_shape(optimiser.init, parameters)
+    if not any(map(knows, jax.tree.leaves(state, is_leaf=knows))):
+        raise RemanenceError(
+            f"{owner}: {type(model).__name__} has points of the disc, which this optimiser takes "
+            "for plain numbers; give adamw_by_role(rate), or by_role with a transform such as "
+            "hyperbolic_adam(0.1) for the role 'hyperbolic'"
         )
 
 

@@ -144,10 +144,11 @@ def test_what_is_no_loss_counts_as_diverged():
 
 
 def test_a_grid_grows_where_its_best_is_at_an_end(monkeypatch: pytest.MonkeyPatch):
-    """On a made-up landscape whose best rate is known: no training."""
+    """On a made-up landscape whose best rates are known: no training."""
     s = dataclasses.replace(
         FULL, levels=(0.9, 0.99), starts=(RING,), teachers=3, searched=2, chunk=7
     )
+    readout = {0.9: 1e-2, 0.99: 0.09}
     one = Competitor("made up", COMPETITORS[0].make, (1e-3, 1e-2, 0.1), (1e-2,))
     optimum = {0.9: 1.0, 0.99: 1e-2}
     seen: list[Run] = []
@@ -155,19 +156,26 @@ def test_a_grid_grows_where_its_best_is_at_an_end(monkeypatch: pytest.MonkeyPatc
     def landscape(_: object, runs: list[Run]) -> list[float]:
         seen.extend(runs)
         return [
-            10 ** (abs(math.log10(r.rate / optimum[r.level])) + abs(math.log10(r.readout / 1e-2)))
+            10
+            ** (
+                abs(math.log10(r.rate / optimum[r.level]))
+                + abs(math.log10(r.readout / readout[r.level]))
+            )
             for r in runs
         ]
 
     monkeypatch.setattr(ensembles_training._Trainer, "__call__", landscape)
     found = train_competitor(s, one, lambda share: None)
     assert ladder(s, one.rates) == (1e-4, 3e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0)
-    assert found.rates[0.9, RING] == (1e-3, 1e-2, 0.1, 0.3, 1.0)
-    assert found.rates[0.99, RING] == one.rates
-    assert found.best == {(0.9, RING): (1.0, 1e-2), (0.99, RING): (1e-2, 1e-2)}
-    # 0.1 loses a factor 10 in both cells, 0.01 a factor 100 in one.
-    assert found.single == (0.1, 1e-2)
-    assert len(seen) == len(set(seen)) == 2 * 3 * 3 * 2 + 2 * 3 * 2 + 2
+    reads = s.readouts
+    assert ladder(s, reads) == (3e-4, 9e-4, *reads, 0.09, 0.3)
+    assert found.grids[0.9, RING] == ((1e-3, 1e-2, 0.1, 0.3, 1.0), reads)
+    assert found.grids[0.99, RING] == (one.rates, (*reads, 0.09, 0.3))
+    assert found.best == {(0.9, RING): (1.0, 1e-2), (0.99, RING): (1e-2, 0.09)}
+    # Of what both grids have: 0.1 and 0.03 lose factors 10 and 3 in both cells, others more.
+    assert found.single == (0.1, 3e-2)
+    # Both grids, two more rates of each, and the third teacher at the best.
+    assert len(seen) == len(set(seen)) == 2 * 3 * 3 * 2 + 2 * (2 * 3 * 2) + 2
     assert found.tuned((0.9, RING), 3).shape == (3,)
 
 
@@ -195,7 +203,9 @@ def test_the_part_runs_and_trains(monkeypatch: pytest.MonkeyPatch):
     assert runs["loss"].size == 2 * 3 * few.teachers
     best = finding.tables["ensembles"]
     untrained = np.median([_loss_at_start(few, teacher) for teacher in range(2)])
-    assert (best["median"] < 0.7 * untrained).all()
+    assert (best["median"] < untrained / 2).all()
+    # Less than silence loses.
+    assert (best["median"][best["competitor"] == HYPERBOLIC] < 1).all()
     assert (best["lower_quartile"] <= best["median"]).all()
     outside = finding.tables["ensembles_outside"]
     assert outside["student"].tolist() == [LRU, HYPERBOLIC, HYPERBOLIC, DENSE]
@@ -222,9 +232,9 @@ def test_verdicts_follow_from_the_numbers():
         best = dict.fromkeys(cells, (0.2, 1e-2))
         losses = {Run(*c, k, 0.2, 1e-2): tuned for c in cells for k in range(3)}
         losses |= {Run(*c, k, *FIXED): elsewhere for c in cells for k in range(3)}
-        rates = dict.fromkeys(cells, (0.06, 0.2, 0.6))
+        grids = dict.fromkeys(cells, ((0.06, 0.2, 0.6), (3e-3, 1e-2)))
         fixed = FIXED if name == HYPERBOLIC else None
-        return Trained(name, losses, rates, best, FIXED, fixed)
+        return Trained(name, losses, grids, best, FIXED, fixed)
 
     def verdicts(*all_of_them: Trained) -> list[str]:
         return [claim.verdict for claim in ensemble_claims(s, all_of_them, [])]
@@ -238,5 +248,8 @@ def test_verdicts_follow_from_the_numbers():
     assert verdicts(lru, other, made(HYPERBOLIC, 0.6, 0.6))[2] == "fails"
     grid = Grid(DENSE, (0.9, RING), {FIXED: np.array([0.7, 0.2, np.inf])})
     note = ensemble_claims(s, [lru, other, good], [grid])[0].note
+    # The rates of .2 and .01: in the middle, and at an end.
+    assert "best rate is an end" not in note
+    assert f"The best rate of B, C and D is an end of the grid for {LRU} (ν₀ = 0.9" in note
     assert "dense RNN ν₀ = 0.9 on the ring: median 0.7 over 3 teachers" in note
     assert "2 failed" in note

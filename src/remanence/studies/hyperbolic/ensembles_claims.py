@@ -166,26 +166,33 @@ def _grids(s: EnsembleSettings, by_name: dict[str, Trained]) -> str:
         if s.searched < s.teachers
         else ""
     )
+    every = [axes for one in by_name.values() for axes in one.grids.values()]
     few = " The full preset has all competitors and wider grids." if s.few else ""
     return (
-        f"Grids: {len(next(iter(by_name.values())).rates[cells_of(s)[0]])} or more rates of "
-        f"eigenvalues and γ, times {len(s.readouts)} of B, C and D for every competitor alike."
+        f"Grids: {min(len(rates) for rates, _ in every)} or more rates of eigenvalues and γ, "
+        f"times {len(s.readouts)} {'or more ' if s.extensions else ''}of B, C and D, for every "
+        "competitor alike."
         f"{subset}{few}"
     )
 
 
 def _edges(s: EnsembleSettings, by_name: dict[str, Trained]) -> str:
-    rates, reads = [], 0
-    for name, one in by_name.items():
-        cells = [c for c in cells_of(s) if one.best[c][0] in (one.rates[c][0], one.rates[c][-1])]
-        if cells:
-            rates.append(f"{name} ({', '.join(_where(cell) for cell in cells)})")
-        reads += sum(one.best[c][1] == max(s.readouts) for c in cells_of(s))
-    words = f"The best rate is an end of the grid for {'; '.join(rates)}." if rates else ""
-    if len(s.readouts) > 1:
-        total = len(by_name) * len(cells_of(s))
-        words += f" The largest readout rate is the best in {reads} of {total} cells."
-    return words
+    words = []
+    for axis, what in enumerate(("rate", "rate of B, C and D")):
+        told = []
+        for name, one in by_name.items():
+            # A grid of one rate has no ends to be at.
+            cells = [
+                cell
+                for cell in cells_of(s)
+                if len(axes := one.grids[cell][axis]) > 1
+                and one.best[cell][axis] in (axes[0], axes[-1])
+            ]
+            if cells:
+                told.append(f"{name} ({', '.join(map(_where, cells))})")
+        if told:
+            words.append(f"The best {what} is an end of the grid for {'; '.join(told)}.")
+    return " ".join(words)
 
 
 def _extras(extra: Sequence[Grid]) -> list[str]:

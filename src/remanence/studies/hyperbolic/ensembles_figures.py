@@ -168,19 +168,17 @@ def rates_figure(s: EnsembleSettings, trained: Sequence[Trained]) -> NamedFigure
         "ensembles-rates",
         figure,
         "Final loss against the learning rate of eigenvalues and γ, at the best of "
-        f"{len(s.readouts)} rates of B, C and D for each: medians over {s.searched} teachers, "
-        f"those above {_HIGHEST:g} drawn there. Rates of hyperbolic Adam are distances in the "
-        "disc, those of the others steps of their parameters: the width of a curve can be "
+        f"{len(s.readouts)} or more rates of B, C and D for each: medians over {s.searched} "
+        f"teachers, those above {_HIGHEST:g} drawn there. Rates of hyperbolic Adam are distances "
+        "in the disc, those of the others steps of their parameters: the width of a curve can be "
         f"compared, its place cannot. Dashed: {FIXED[0]:g}, chosen before the run.",
     )
 
 
 def _curve(s: EnsembleSettings, one: Trained, cell: Cell) -> tuple[np.ndarray, np.ndarray]:
-    best = [
-        min(one.median(cell, (rate, read), s.searched) for read in s.readouts)
-        for rate in one.rates[cell]
-    ]
-    return np.array(one.rates[cell]), np.minimum(best, _HIGHEST)
+    rates, reads = one.grids[cell]
+    best = [min(one.median(cell, (rate, read), s.searched) for read in reads) for rate in rates]
+    return np.array(rates), np.minimum(best, _HIGHEST)
 
 
 def batches_figure(grids: Sequence[Grid], size: int) -> NamedFigure:

@@ -23,7 +23,7 @@ STARTS = (RING, SHORT)
 SHORT_RADIUS = 0.9
 
 READOUTS = (3e-3, 1e-2, 3e-2)
-"""Learning rates of B, C and D in the full grid, the same for every competitor."""
+"""Learning rates of B, C and D that every grid of the full preset starts with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +66,9 @@ class EnsembleSettings:
     - `modes`: complex modes of a student.
     - `steps`: of Adam, rates falling to zero as half a cosine.
     - `rates`: how many eigenvalue rates a grid has, a factor √10 apart; `readouts`: rates of the
-      rest. Grids are searched on the first `searched` teachers, and grow by up to `extensions`
-      rates at an end where the best is. `few`: the shorter list of competitors and grids.
+      rest. Grids are searched on the first `searched` teachers, and both grow by up to
+      `extensions` rates at an end where the best is. `few`: the shorter list of competitors and
+      grids.
     - `chunk`: how many runs are trained side by side.
     """
 

@@ -1,6 +1,7 @@
 """Training every competitor at every pair of learning rates, on the exact expected loss."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 
@@ -26,6 +27,9 @@ _ROUNDING = 1e-12
 
 Cell = tuple[float, str]
 
+Axes = tuple[tuple[float, ...], tuple[float, ...]]
+"""Rates of eigenvalues, and of the rest, that a grid is made of."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -44,7 +48,8 @@ class Trained:
 
     - `losses`: at the end, over the power of the teacher's output; infinite where training
       diverged.
-    - `rates`: the grid of eigenvalue rates of every cell, with what it was extended by.
+    - `grids`: eigenvalue rates, and rates of the rest, of every cell, with what they were
+      extended by.
     - `best`: the pair of rates of the least median over the searched teachers, in every cell.
     - `single`: one pair for all cells, the one that the worst cell loses least by (searched
       teachers); `fixed`: one that was chosen before any run, if there is one.
@@ -52,7 +57,7 @@ class Trained:
 
     name: str
     losses: dict[Run, float]
-    rates: dict[Cell, tuple[float, ...]]
+    grids: dict[Cell, Axes]
     best: dict[Cell, Pair]
     single: Pair
     fixed: Pair | None
@@ -87,8 +92,8 @@ def train_competitor(
 ) -> Trained:
     """Search the grid, extend it where its best is at an end, train on all teachers there."""
     cells, grid = cells_of(s), competitor.grid(s.few)
-    rungs = ladder(s, grid)
-    trainer = _Trainer(s, competitor, [(rate, read) for rate in rungs for read in s.readouts])
+    ladders = ladder(s, grid), ladder(s, s.readouts)
+    trainer = _Trainer(s, competitor, list(itertools.product(*ladders)))
     searched = range(s.searched)
     expected = len(cells) * (len(grid) * len(s.readouts) * s.searched + s.teachers)
     losses: dict[Run, float] = {}
@@ -100,26 +105,23 @@ def train_competitor(
             losses.update(zip(part, trainer(part), strict=True))
             heard(min(0.99, len(losses) / expected))
 
-    def over(cell: Cell, rates: Sequence[float]) -> list[Run]:
-        return [Run(*cell, k, r, q) for r in rates for q in s.readouts for k in searched]
+    def over(cell: Cell, axes: Axes) -> list[Run]:
+        return [Run(*cell, k, *pair) for pair in itertools.product(*axes) for k in searched]
 
     def found(best: dict[Cell, Pair], single: Pair) -> Trained:
         fixed = FIXED if competitor.name == HYPERBOLIC else None
-        return Trained(competitor.name, losses, dict(rates), best, single, fixed)
+        return Trained(competitor.name, losses, dict(grids), best, single, fixed)
 
-    rates = dict.fromkeys(cells, grid)
-    need(run for cell in cells for run in over(cell, grid))
+    grids: dict[Cell, Axes] = dict.fromkeys(cells, (grid, s.readouts))
+    need(run for cell in cells for run in over(cell, grids[cell]))
     for _ in range(s.extensions):
         for cell in cells:
-            rate, ends = _best(losses, cell, rates[cell], s)[0], rates[cell]
-            place = rungs.index(rate)
-            if rate == ends[0] and place > 0:
-                rates[cell] = (rungs[place - 1], *ends)
-            elif rate == ends[-1] and place < len(rungs) - 1:
-                rates[cell] = (*ends, rungs[place + 1])
-        need(run for cell in cells for run in over(cell, rates[cell]))
-    best = {cell: _best(losses, cell, rates[cell], s) for cell in cells}
-    result = found(best, _single(losses, best, rates, s))
+            best = _best(losses, cell, grids[cell], s)
+            rates, reads = map(_extended, grids[cell], ladders, best)
+            grids[cell] = (rates, reads)
+        need(run for cell in cells for run in over(cell, grids[cell]))
+    best = {cell: _best(losses, cell, grids[cell], s) for cell in cells}
+    result = found(best, _single(losses, best, grids, s))
     pairs = [best]
     if competitor.name in (LRU, HYPERBOLIC):
         pairs += [dict.fromkeys(cells, pair) for pair in (result.single, result.fixed) if pair]
@@ -133,23 +135,29 @@ def train_competitor(
     return result
 
 
-def _best(
-    losses: dict[Run, float], cell: Cell, rates: Sequence[float], s: EnsembleSettings
-) -> Pair:
-    pairs = [(rate, read) for rate in rates for read in s.readouts]
-    return min(pairs, key=lambda pair: _median(losses, cell, pair, s))
+def _extended(ends: tuple[float, ...], rungs: tuple[float, ...], best: float) -> tuple[float, ...]:
+    """The axis with one more rung of its ladder where its best is at an end."""
+    place = rungs.index(best)
+    below = rungs[place - 1 : place] if best == ends[0] else ()
+    above = rungs[place + 1 : place + 2] if best == ends[-1] else ()
+    return (*below, *ends, *above)
+
+
+def _best(losses: dict[Run, float], cell: Cell, axes: Axes, s: EnsembleSettings) -> Pair:
+    return min(itertools.product(*axes), key=lambda pair: _median(losses, cell, pair, s))
 
 
 def _single(
     losses: dict[Run, float],
     best: dict[Cell, Pair],
-    rates: dict[Cell, tuple[float, ...]],
+    grids: dict[Cell, Axes],
     s: EnsembleSettings,
 ) -> Pair:
-    shared = set.intersection(*(set(one) for one in rates.values()))
-    pairs = [(rate, read) for rate in sorted(shared) for read in s.readouts]
+    rates, reads = (
+        sorted(set.intersection(*map(set, axes))) for axes in zip(*grids.values(), strict=True)
+    )
     return min(
-        pairs,
+        itertools.product(rates, reads),
         key=lambda pair: max(
             _median(losses, cell, pair, s) / _median(losses, cell, best[cell], s) for cell in best
         ),

@@ -12,6 +12,7 @@ import optax
 from jaxtyping import Array, Float
 
 from remanence.layers.normalisations import SquareRoot
+from remanence.studies.hyperbolic.identities_measures import pair_loss
 from remanence.studies.hyperbolic.identities_settings import ARRIVED, IdentitySettings
 from remanence.studies.hyperbolic.identities_teachers import moved
 from remanence.studies.hyperbolic.one_mode_measures import Runs, start_distances, targets, train
@@ -31,7 +32,6 @@ from remanence.theory.disc import (
     hyperbolic_gradient,
     logarithm_map,
     points_from_memory,
-    separation,
 )
 from remanence.theory.explained_share import geodesic_steps
 
@@ -93,17 +93,13 @@ def measure_descent(s: IdentitySettings, heard: Callable[[float], None]) -> Desc
     )
 
 
-def _pair_loss(point: Array, target: Array) -> Array:
-    return jnp.log1p(separation(point, target))
-
-
-_loss = jax.jit(_pair_loss)
+_loss = jax.jit(pair_loss)
 
 
 @jax.jit
 def _reduction(point: Array, target: Array) -> Array:
     """`λ' = (λ + s)/(1 + λ̄s)`: along the geodesic of s by the length 2 artanh|s|."""
-    ascent = -hyperbolic_gradient(point, jax.grad(_pair_loss)(point, target))
+    ascent = -hyperbolic_gradient(point, jax.grad(pair_loss)(point, target))
     length = jnp.hypot(ascent[0], ascent[1])
     # tanh(d/2) rounds to 1 at long distances; the largest number below is as good.
     inside = jnp.minimum(length, 1 - jnp.finfo(length.dtype).eps / 2)
@@ -168,7 +164,7 @@ def _descended(start: Array, target: Array, count: int) -> np.ndarray:
 
 @jax.jit
 def _descent_step(point: Array, target: Array) -> Array:
-    slope = hyperbolic_gradient(point, jax.grad(_pair_loss)(point, target))
+    slope = hyperbolic_gradient(point, jax.grad(pair_loss)(point, target))
     return exponential_map(point, -PATH_RATE * slope)
 
 

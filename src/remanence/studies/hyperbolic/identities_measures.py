@@ -58,7 +58,7 @@ def share_errors(s: IdentitySettings) -> dict[str, Float[np.ndarray, " pairs"]]:
     return errors | {"decimal": np.array([float(one) for one in agree])}
 
 
-def _pair_loss(point: Array, other: Array) -> Array:
+def pair_loss(point: Array, other: Array) -> Array:
     """`log(1 + sinh²(d/2)) = 2 log cosh(d/2)`, smooth where the points meet."""
     return jnp.log1p(separation(point, other))
 
@@ -67,9 +67,9 @@ def _pair_loss(point: Array, other: Array) -> Array:
 def _derivatives(first: Array, second: Array, optimum: Array) -> tuple[Array, Array, Array]:
     distance = hyperbolic_distance(first, second)
     law = geodesic_loss(distance) / (-2 * jnp.log(jnp.abs(normalised_overlap(first, second))))
-    gradient = jax.vmap(jax.grad(_pair_loss), in_axes=1, out_axes=1)(first, second)
+    gradient = jax.vmap(jax.grad(pair_loss), in_axes=1, out_axes=1)(first, second)
     length = jnp.hypot(*hyperbolic_gradient(first, gradient)) / jnp.tanh(distance / 2)
-    return law, length, jax.vmap(jax.hessian(_pair_loss), in_axes=(1, 1))(optimum, optimum)
+    return law, length, jax.vmap(jax.hessian(pair_loss), in_axes=(1, 1))(optimum, optimum)
 
 
 def curvature_errors(s: IdentitySettings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -45,7 +45,7 @@ def run_minibatches(settings: MinibatchSettings, progress: AbstractProgress) -> 
         _Job(
             f"{competitor}, memory {case[0]:g}, modes {modes}",
             # Samples, once for every rate.
-            case[1] * case[2] * case[3] / 4e6 + 1,
+            s.runs * case[1] * case[2] * case[3] / 4e6 + 1,
             lambda heard, given=(case, modes, competitor): train_cell(s, *given, heard),
         )
         for case in s.cases
@@ -150,8 +150,9 @@ def _loss_table(cells: Sequence[Cell]) -> dict[str, np.ndarray]:
         "competitor": np.concatenate([[one.competitor] * one.losses.size for one in cells]),
         "memory": np.concatenate([np.full(one.losses.size, one.memory) for one in cells]),
         "modes": np.concatenate([np.full(one.losses.size, one.modes) for one in cells]),
-        "rate": np.concatenate([one.rates for one in cells]),
-        "loss": np.concatenate([one.losses for one in cells]),
+        "run": np.concatenate([np.indices(one.losses.shape)[0].ravel() for one in cells]),
+        "rate": np.concatenate([np.tile(one.rates, len(one.losses)) for one in cells]),
+        "loss": np.concatenate([one.losses.ravel() for one in cells]),
     }
 
 

@@ -40,7 +40,10 @@ def table_figure(s: MinibatchSettings, cells: Sequence[Cell]) -> NamedFigure:
             ours = cell.competitor == HYPERBOLIC
             colour, marker = (MODEL, "o") if ours else (LIMIT, "v")
             losses = np.clip(cell.losses, _LEAST_LOSS, 1e3)
-            ax.plot(cell.rates, losses, color=colour, marker=marker, label=cell.competitor)
+            middle = np.clip(cell.medians, _LEAST_LOSS, 1e3)
+            ax.plot(cell.rates, middle, color=colour, marker=marker, label=cell.competitor)
+            if s.runs > 1:
+                ax.plot(cell.rates, losses.T, ".", color=colour, markersize=4)
             published = PUBLISHED.get((cell.memory, cell.modes))
             if published is not None:
                 place = 0 if ours else 1
@@ -69,11 +72,17 @@ def table_figure(s: MinibatchSettings, cells: Sequence[Cell]) -> NamedFigure:
         figure,
         "Exact loss at the end of training over the power of the target, a mode of phase 0.5, "
         "against the learning rate of the eigenvalues (a hyperbolic distance for hyperbolic Adam, "
-        "a step of ν and log θ for the LRU's map); one seed a point, the same minibatches, "
+        f"a step of ν and log θ for the LRU's map); {_streams(s)}, "
         f"T, B and steps {'; '.join(listed(case[1:]) for case in s.cases)}. Crosses: the "
         "prototypes, at their own numbers of steps. 1 is a student that puts out nothing; "
         "10⁻³⁰ is rounding.",
     )
+
+
+def _streams(s: MinibatchSettings) -> str:
+    if s.runs == 1:
+        return "one stream of minibatches, the same for both"
+    return f"{s.runs} streams of minibatches, the same for both (lines: medians)"
 
 
 def error_figure(s: MinibatchSettings, found: Sequence[Errors]) -> NamedFigure:

@@ -51,7 +51,7 @@ class MinibatchSettings:
       error is measured, at the first rate.
     - `even_memories`, `even_angles`: 1/(1 − |μ|) = T and arg μ of HY5f; students at an angle of 1.
     - `cases`: (memory, T, B, steps) of the specification's table; `modes`: of its students;
-      `hyperbolic_rates`, `lru_rates`.
+      `hyperbolic_rates`, `lru_rates`; `runs`: on how many streams of minibatches.
     """
 
     repeats: int = 20_000
@@ -96,6 +96,7 @@ class MinibatchSettings:
     modes: tuple[int, ...] = (1, 8)
     hyperbolic_rates: tuple[float, ...] = (0.01, 0.02, 0.06, 0.2, 0.6, 2.0)
     lru_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)
+    runs: int = 3
     seed: int = 0
 
     @property
@@ -137,4 +138,5 @@ QUICK = dataclasses.replace(
     modes=(1,),
     hyperbolic_rates=(0.06, 0.2, 0.6),
     lru_rates=(1e-3, 1e-2, 0.1),
+    runs=1,
 )

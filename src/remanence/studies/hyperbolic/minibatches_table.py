@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Float
 
 from remanence.layers.arrays import SplitComplex
 from remanence.layers.lru import DiagonalRNN
@@ -47,19 +48,30 @@ _ANGLE, _LEG = 0.5, 25
 class Cell:
     """One target, student and competitor: the losses at its rates over the target's power.
 
-    Infinite where training ended in no number.
+    One row for each stream of minibatches; infinite where training ended in no number.
     """
 
     memory: float
     modes: int
     competitor: str
     rates: tuple[float, ...]
-    losses: np.ndarray
+    losses: Float[np.ndarray, "runs rates"]
+
+    @property
+    def medians(self) -> Float[np.ndarray, " rates"]:
+        """Over the streams, at each rate."""
+        # Of the middle ones: a mean of two would make one that diverged infinite.
+        return np.quantile(self.losses, 0.5, axis=0, method="lower")
 
     @property
     def best(self) -> int:
-        """The rate with the least loss."""
-        return int(np.argmin(self.losses))
+        """The rate with the least median."""
+        return int(np.argmin(self.medians))
+
+    @property
+    def at_best(self) -> Float[np.ndarray, " runs"]:
+        """The losses there."""
+        return self.losses[:, self.best]
 
 
 def train_cell(
@@ -69,7 +81,10 @@ def train_cell(
     competitor: str,
     heard: Callable[[float], None],
 ) -> Cell:
-    """Every rate of one competitor on one target, side by side on the same minibatches."""
+    """Every rate of one competitor on one target, side by side on the same minibatches.
+
+    On one stream of them after the other; competitors see the same ones.
+    """
     memory, horizon, batch, steps = case
     rates = s.hyperbolic_rates if competitor == HYPERBOLIC else s.lru_rates
     start = student(modes, competitor)
@@ -79,17 +94,19 @@ def train_cell(
     )
     members = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(rates)), parameters)
     problem = (jnp.asarray(target), jnp.asarray(rates), jnp.asarray(s.readout_rate))
-    key = jax.random.fold_in(jax.random.key(s.seed), round(memory))
-    fit = (members, _first(members, competitor))
-    for first in range(0, steps, _LEG):
-        stop = min(first + _LEG, steps)
-        counts = jnp.asarray([first, stop, steps])
-        fit = _leg(problem, rest, fit, key, counts, competitor=competitor, batch=batch)
-        jax.block_until_ready(fit)
-        heard(stop / steps)
-    losses = np.asarray(_expected(fit[0], rest, problem[0]))
+    losses = []
+    for run in range(s.runs):
+        key = jax.random.fold_in(jax.random.key(s.seed + run), round(memory))
+        fit = (members, _first(members, competitor))
+        for first in range(0, steps, _LEG):
+            stop = min(first + _LEG, steps)
+            counts = jnp.asarray([first, stop, steps])
+            fit = _leg(problem, rest, fit, key, counts, competitor=competitor, batch=batch)
+            jax.block_until_ready(fit)
+            heard((run + stop / steps) / s.runs)
+        losses.append(np.asarray(_expected(fit[0], rest, problem[0])))
     power = float(np.sum(np.asarray(horizon_weights(horizon)) * target**2))
-    relative = np.nan_to_num(losses / power, nan=np.inf)
+    relative = np.nan_to_num(np.stack(losses) / power, nan=np.inf)
     return Cell(memory, modes, competitor, rates, relative)
 
 

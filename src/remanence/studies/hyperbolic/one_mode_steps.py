@@ -1,6 +1,5 @@
 """Hyperbolic Adam with one of its parts exchanged at a time."""
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,11 +9,11 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from remanence.theory.disc import exponential_map, hyperbolic_gradient, parallel_transport
+from remanence.training.hyperbolic import adam_direction
 
 Move = Callable[[Array, Array], Array]
 """New points from points and tangents in the orthonormal frame, both (2, *modes)."""
 
-_LONGEST = 0.1 / math.sqrt(0.001)
 NEAREST = 1e-9
 """The least 1 − |λ| that clipping leaves."""
 
@@ -54,16 +53,7 @@ def framed_adam(
         (points,), structure = jax.tree.flatten(params)
         slope = hyperbolic_gradient(points, jax.tree.leaves(updates)[0])
         count = state.taken + 1
-        seen = count.astype(points.dtype)
-        square = slope**2
-        if shared:
-            square = jnp.sum(square, axis=0, keepdims=True)
-        first = 0.9 * state.first + 0.1 * slope
-        second = 0.999 * state.second + 0.001 * square
-        root = jnp.sqrt(second / (1 - 0.999**seen)) + 1e-20
-        direction = first / (1 - 0.9**seen) / root
-        length = jnp.hypot(direction[0], direction[1])[None]
-        direction = direction * jnp.minimum(1.0, _LONGEST / jnp.where(length > 0, length, 1.0))
+        direction, first, second = adam_direction(slope, state.first, state.second, count)
         tangent = -rate * direction
         moved = move(points, tangent)
         if shared:
