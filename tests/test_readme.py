@@ -66,6 +66,22 @@ def test_the_page_on_hyperbolic_training_runs(capsys):
         assert (ROOT / "docs" / picture).is_file()
 
 
+def test_the_page_on_memory_functions_runs(capsys, tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "memory-functions.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with jax.numpy_dtype_promotion("standard"):
+        names: dict = {}
+        program = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+        exec(compile(program, "docs/memory-functions.md", "exec"), names)
+    said = capsys.readouterr().out.splitlines()
+    assert float(said[0]) < 1e-12
+    assert names["fit"] is not None
+    assert names["power"].verdict == "power law"
+    assert names["short"].verdict == "undecided"
+    assert abs(float(said[-1])) < 1e-9
+    assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors"}
+
+
 def test_the_two_commands_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for command in re.findall(r"^make (\w+)", README, re.MULTILINE):

@@ -16,6 +16,7 @@ from remanence.tasks.copying import Copy, SelectiveCopy
 from remanence.tasks.delay import Delay
 from remanence.tasks.inputs import Arfima
 from remanence.tasks.languages import CycleNavigation, EvenPairs, ModularSum, Parity
+from remanence.tasks.lorenz import LorenzResponse
 from remanence.tasks.recall import MultiQueryRecall, NearestNeighbour
 from remanence.tasks.teacher_student import TeacherStudent
 
@@ -68,6 +69,7 @@ TASKS = {
     "recall, shortest, all keys": (lambda: MultiQueryRecall(4, 8), 12),
     "nearest": (lambda: NearestNeighbour(), 16),
     "nearest, every": (lambda: NearestNeighbour(scored="every"), 16),
+    "lorenz": (lambda: LorenzResponse(5, coupling=0.7, step=0.2, substeps=3), 8),
     "text": (lambda: CharacterText(TEXT, alphabet="abcdefghijklmnopqrstuvwxyz "), 12),
 }
 

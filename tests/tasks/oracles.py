@@ -128,6 +128,24 @@ def nearest(task, seen, length):
     return [seen[1 + int(np.argmin(distance)), 2]]
 
 
+def lorenz(task, inputs, length):
+    K, h = task.modes, task.step / task.substeps
+    state = np.zeros(K + 1)
+    state[1] = task.start
+
+    def rate(state, x):
+        y, z = state[0], state[1:]
+        dz = [2 * (z[(k + 1) % K] * (z[k - 1] - z[(k + 2) % K]) - z[k] + y) for k in range(K)]
+        return np.array([-y + x + task.coupling * sum(z) / K, *dz])
+
+    for x in np.repeat(inputs[:, 0], task.substeps):
+        a = rate(state, x)
+        b = rate(state + h / 2 * a, x)
+        c = rate(state + h / 2 * b, x)
+        state = state + h / 6 * (a + 2 * b + 2 * c + rate(state + h * c, x))
+    return state[:1]
+
+
 ORACLES = {
     "teacher": teacher,
     "delay": delay,
@@ -141,4 +159,5 @@ ORACLES = {
     "arithmetic": arithmetic,
     "recall": recall,
     "nearest": nearest,
+    "lorenz": lorenz,
 }

@@ -15,6 +15,7 @@ from remanence.tasks import (
     delay,
     digits,
     languages,
+    lorenz,
     recall,
     teacher_student,
 )
@@ -96,6 +97,7 @@ def test_the_registry_holds_every_task_class_once():
         delay,
         digits,
         languages,
+        lorenz,
         recall,
         teacher_student,
     )

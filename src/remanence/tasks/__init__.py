@@ -27,6 +27,7 @@ from remanence.tasks.languages import (
     ModularSum,
     Parity,
 )
+from remanence.tasks.lorenz import LorenzResponse, lorenz_response
 from remanence.tasks.recall import MultiQueryRecall, NearestNeighbour
 from remanence.tasks.registry import TASKS, find_task
 from remanence.tasks.teacher_student import TeacherStudent
@@ -47,6 +48,7 @@ __all__ = [
     "EvenPairs",
     "Example",
     "Kind",
+    "LorenzResponse",
     "ModularArithmetic",
     "ModularSum",
     "MultiQueryRecall",
@@ -59,5 +61,6 @@ __all__ = [
     "TeacherStudent",
     "White",
     "find_task",
+    "lorenz_response",
     "word_embeddings",
 ]

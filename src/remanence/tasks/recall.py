@@ -120,7 +120,7 @@ class NearestNeighbour(AbstractTask):
         turned = jnp.abs(turn[1:])
         angle = turn[0] + jnp.concatenate([jnp.zeros(1, turn.dtype), turn[1:]])
         numbers = jax.random.uniform(number_key, (length - 1,))
-        # Held to what came before: a compiler may round a value that it computes twice differently.
+        # Held to what came before: a value computed twice may be rounded in two ways.
         before = jnp.concatenate([jnp.full(1, jnp.inf, turned.dtype), jax.lax.cummin(turned)[:-1]])
         record = turned < before
         step = jnp.arange(length - 1)

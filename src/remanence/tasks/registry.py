@@ -12,6 +12,7 @@ from remanence.tasks.copying import Copy, SelectiveCopy
 from remanence.tasks.delay import Delay
 from remanence.tasks.digits import SequentialDigits
 from remanence.tasks.languages import CycleNavigation, EvenPairs, ModularSum, Parity
+from remanence.tasks.lorenz import LorenzResponse
 from remanence.tasks.recall import MultiQueryRecall, NearestNeighbour
 from remanence.tasks.teacher_student import TeacherStudent
 
@@ -29,6 +30,7 @@ TASKS: Mapping[str, type[AbstractTask]] = MappingProxyType(
         "modular-arithmetic": ModularArithmetic,
         "multi-query-recall": MultiQueryRecall,
         "nearest-neighbour": NearestNeighbour,
+        "lorenz-response": LorenzResponse,
         "sequential-digits": SequentialDigits,
         "character-text": CharacterText,
     }
