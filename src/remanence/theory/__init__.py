@@ -2,8 +2,12 @@
 
 Moments of states and sensitivities of linear recurrences under any stationary input, the geometry
 of eigenvalues, optimal reparametrisations, frozen gates; exact losses and Hessians of linear
-students and teachers, and how well conditioned they are. Everything is float64 where JAX's x64 is
-on, can be traced and differentiated, and is tested against brute-force sums.
+students and teachers, and how well conditioned they are. These are float64 where JAX's x64 is on,
+can be traced and differentiated, and are tested against brute-force sums.
+
+Memory kernels and functional norms, memory functions of any model and how they decay, what
+perturbed parameters cost, best exponential sums and the gradient flow that looks for them: NumPy
+in float64, for kernels given as functions of time or as arrays.
 """
 
 from remanence.theory.autocorrelations import AbstractInput, ExponentialInput, WhiteInput
@@ -14,6 +18,11 @@ from remanence.theory.conditioning import (
     numerical_rank,
     off_diagonal_share,
     participation_ratios,
+)
+from remanence.theory.decay import (
+    DecayCurve,
+    DecayFit,
+    fit_decay,
 )
 from remanence.theory.dense_hessians import (
     dense_coordinates,
@@ -51,6 +60,34 @@ from remanence.theory.explained_share import (
     share_unexplained,
     solved_readout,
 )
+from remanence.theory.exponential_sums import (
+    ExponentialSum,
+    UniformExponentialSum,
+    free_exponential_sum,
+    orthonormal_realisation,
+    uniform_basis,
+    uniform_exponential_sum,
+    uniform_exponential_sums,
+)
+from remanence.theory.flows import (
+    DelayedGaussian,
+    ExponentialTarget,
+    FlowTrajectory,
+    KernelTarget,
+    PlateauTarget,
+    flow_gradients,
+    flow_loss,
+    gradient_descent,
+    gradient_flow,
+)
+from remanence.theory.functionals import (
+    functional_distance,
+    functional_norm,
+    spectral_abscissa,
+    w1_estimate,
+    w1_norm,
+    worst_input,
+)
 from remanence.theory.gates import (
     bias_of_forget_time,
     bias_sensitivity,
@@ -78,6 +115,16 @@ from remanence.theory.hessians import (
     kernel_jacobian,
     reparametrised_hessian,
 )
+from remanence.theory.kernels import (
+    AbstractKernel,
+    AiryKernel,
+    BumpKernel,
+    ExponentialKernel,
+    PowerLawKernel,
+    ShiftKernel,
+    SumKernel,
+    TwoPartKernel,
+)
 from remanence.theory.lag_moments import lag_moments, moment_loss
 from remanence.theory.losses import (
     finite_horizon_loss,
@@ -86,6 +133,12 @@ from remanence.theory.losses import (
     kernel_loss,
     minibatch_loss,
     mode_sum_loss,
+)
+from remanence.theory.memory_functions import (
+    MemoryFunction,
+    memory_function,
+    stacked_bound,
+    successive_differences,
 )
 from remanence.theory.modes import (
     Modes,
@@ -103,6 +156,18 @@ from remanence.theory.moments import (
     sensitivity_moment,
     state_moment,
 )
+from remanence.theory.perturbation import (
+    PerturbationErrors,
+    ball_perturbation,
+    discrete_mode_errors,
+    mode_errors,
+    parameter_norm,
+    perturbation_errors,
+    readout_errors,
+    relative_modulus,
+    stability_radius,
+    tensor_perturbation,
+)
 from remanence.theory.reparametrisations import (
     OptimalMagnitude,
     correlated_coordinate,
@@ -118,18 +183,38 @@ from remanence.theory.sensitivities import (
 
 __all__ = [
     "AbstractInput",
+    "AbstractKernel",
+    "AiryKernel",
+    "BumpKernel",
+    "DecayCurve",
+    "DecayFit",
+    "DelayedGaussian",
     "EmpiricalInput",
     "ExponentialInput",
+    "ExponentialKernel",
+    "ExponentialSum",
+    "ExponentialTarget",
+    "FlowTrajectory",
     "ImpulseResponseTarget",
+    "KernelTarget",
+    "MemoryFunction",
     "ModalTarget",
     "Modes",
     "OptimalMagnitude",
+    "PerturbationErrors",
+    "PlateauTarget",
+    "PowerLawKernel",
     "RecordedTarget",
+    "ShiftKernel",
+    "SumKernel",
     "SummedInput",
     "TransferTarget",
+    "TwoPartKernel",
+    "UniformExponentialSum",
     "WhiteInput",
     "asymptotic_sensitivity",
     "asymptotic_state",
+    "ball_perturbation",
     "bias_of_forget_time",
     "bias_sensitivity",
     "blaschke_factor",
@@ -143,17 +228,26 @@ __all__ = [
     "diagonal_hessian",
     "disc_eigenvalues",
     "disc_points",
+    "discrete_mode_errors",
     "exponential_map",
     "finite_horizon_loss",
+    "fit_decay",
+    "flow_gradients",
+    "flow_loss",
     "forget_time",
+    "free_exponential_sum",
     "from_dense_coordinates",
     "from_real_coordinates",
     "frozen_coordinate",
     "frozen_gate_power",
+    "functional_distance",
+    "functional_norm",
     "gate_worst_case_gain",
     "gaussian_curvature",
     "geodesic_loss",
     "geodesic_steps",
+    "gradient_descent",
+    "gradient_flow",
     "gramian_loss",
     "horizon_weights",
     "hyperbolic_distance",
@@ -172,8 +266,10 @@ __all__ = [
     "magnitude_sensitivity",
     "mean_square_sensitivity",
     "mean_square_state",
+    "memory_function",
     "metric",
     "minibatch_loss",
+    "mode_errors",
     "mode_sum_loss",
     "modes_of",
     "moebius",
@@ -184,16 +280,21 @@ __all__ = [
     "numerical_rank",
     "off_diagonal_share",
     "optimal_reparametrisation",
+    "orthonormal_realisation",
     "overlap",
     "overlap_matrix",
     "parallel_transport",
     "parameter_groups",
+    "parameter_norm",
     "participation_ratios",
+    "perturbation_errors",
     "phase_sensitivity",
     "points_from_memory",
     "pseudo_distance",
     "pseudo_hyperbolic_distance",
+    "readout_errors",
     "real_coordinates",
+    "relative_modulus",
     "reparametrised_hessian",
     "retention_sensitivity",
     "sensitivity_moment",
@@ -201,10 +302,21 @@ __all__ = [
     "share_explained",
     "share_unexplained",
     "solved_readout",
+    "spectral_abscissa",
     "squared_gap",
     "squared_normalisation",
+    "stability_radius",
+    "stacked_bound",
     "state_moment",
+    "successive_differences",
     "teacher_student_hessian",
     "teacher_student_loss",
+    "tensor_perturbation",
+    "uniform_basis",
+    "uniform_exponential_sum",
+    "uniform_exponential_sums",
+    "w1_estimate",
+    "w1_norm",
     "with_mean",
+    "worst_input",
 ]

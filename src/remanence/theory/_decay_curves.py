@@ -134,7 +134,7 @@ def power_law_fit(t: np.ndarray, log_values: np.ndarray) -> RawFit:
     grid = np.linspace(low, high, 48)
     best = int(np.argmin([at(one).rms for one in grid]))
     ends = (grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)])
-    refined = minimize_scalar(
+    refined: Any = minimize_scalar(
         lambda one: at(float(one)).rms, bounds=ends, method="bounded", options={"xatol": 1e-9}
     )
     log_scale = float(np.clip(refined.x, low, high))

@@ -113,14 +113,22 @@ def _best(
 def _progressions(
     sampled: SampledKernel, width: int, lowest: float, highest: float
 ) -> list[np.ndarray]:
-    """Geometric progressions: for each of their first rates the best last rate."""
+    """For each first rate the best last rate of a geometric progression.
+
+    From the lowest rate also with gaps that grow: where it is a bound, best rates crowd there.
+    """
     ends = np.geomspace(lowest, highest, _ENDS)
     if width == 1:
         return [np.array([end]) for end in ends]
-    needed = np.exp(2 * APART * (width - 1))
+    apart = 2 * APART * np.arange(width)
     starts = []
-    for low in ends[:-1]:
-        ladders = [np.geomspace(low, high, width) for high in ends if high > low * needed]
+    for low, power in [(low, 1) for low in ends[:-1]] + [(lowest, 2), (lowest, 4)]:
+        shape = np.linspace(0, 1, width) ** power
+        ladders = [
+            low * np.exp(apart + shape * (np.log(high / low) - apart[-1]))
+            for high in ends
+            if high > low * np.exp(apart[-1])
+        ]
         errors = [float(np.linalg.norm(project(sampled, one).residual)) for one in ladders]
         if ladders:
             starts.append(ladders[int(np.argmin(errors))])

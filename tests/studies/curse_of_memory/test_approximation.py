@@ -47,6 +47,17 @@ def test_ladders_measure_least_squares():
     assert ladder.slowest[0] == 1.0
 
 
+def test_confluent_rates_are_least_squares_by_polynomials():
+    t = (np.arange(400_000) + 0.5) * 1e-3
+    basis = np.exp(-0.5 * t)[:, None] * t[:, None] ** np.arange(4)
+    values = (1 + t) ** -2.0
+    left = np.linalg.lstsq(basis, values)[1][0] / (values @ values)
+    got = measures.laguerre_errors(2.0, 0.5, (2, 4))
+    # The sum ends at t = 400 and has the midpoint rule's error.
+    assert got[1] == pytest.approx(np.sqrt(left), rel=1e-4)
+    assert got[0] > got[1]
+
+
 def test_legs_deviations_see_a_wrong_matrix(monkeypatch):
     response, span = measures.legs_deviations(6, 5.0)
     assert max(response, span) < 1e-13
@@ -68,7 +79,7 @@ def ladder(kernel, family, errors, slowest=None, widths=QUICK.widths):
     return measures.Ladder(kernel, family, widths, errors, rates, widths)
 
 
-def made_up(bend=0.0, slowest=None, stable=0.05, log=2.0, legs=1e-14):
+def made_up(bend=0.0, slowest=None, stable=0.05, confluent=0.05, log=2.0, legs=1e-14):
     """Ladders that fulfil everything, changed where asked."""
     m = np.array(QUICK.widths, float)
     few = QUICK.free_widths
@@ -88,7 +99,10 @@ def made_up(bend=0.0, slowest=None, stable=0.05, log=2.0, legs=1e-14):
         ]
     free = np.array([0.3, 0.1, 0.03, 5e-3, 1e-4])
     ladders += [ladder(law_name(p), measures.FREE, free, rates, few) for p in QUICK.free_powers]
-    ladders.append(ladder(law_name(1.1), measures.STABLE, np.full(5, stable), None, few))
+    ladders += [
+        ladder(law_name(1.1), family, np.full(5, error), None, few)
+        for family, error in ((measures.STABLE, stable), (measures.CONFLUENT, confluent))
+    ]
     return measures.Approximation(tuple(ladders), legs, 1e-14)
 
 
@@ -104,6 +118,7 @@ def test_numbers_decide():
         ({"slowest": np.array([1.0, 0.1, 1e-2, 1e-2, 1e-4])}, {"F6a"}),
         ({"slowest": np.array([1.0, 0.1, 0.05, 0.02, 0.01])}, {"F6a"}),
         ({"stable": 5e-4}, {"F6c"}),
+        ({"confluent": 5e-4}, {"F6c"}),
         ({"log": 1.7}, {"F7d"}),
         ({"legs": 2e-12}, {"F7f"}),
     ):
@@ -123,7 +138,7 @@ def test_the_part(finding):
     assert "lies above" in next(one.note for one in finding.claims if one.id == "F7b")
     assert [figure.name for figure in finding.figures] == ["uniform-rates", "error-and-spectrum"]
     table = finding.tables["exponential_sums"]
-    assert {len(column) for column in table.values()} == {4 * 8 + 3 * 5 + 2}
+    assert {len(column) for column in table.values()} == {4 * 8 + 3 * 5 + 2 * 2}
     rows = (table["kernel"] == law_name(1.1)) & (table["family"] == measures.FREE)
     np.testing.assert_array_equal(table["width"][rows], TINY.free_widths)
     assert (np.diff(table["relative_error"][rows]) < 0).all()

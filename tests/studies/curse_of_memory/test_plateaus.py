@@ -174,3 +174,14 @@ def test_the_part():
     for table in finding.tables.values():
         assert len({len(column) for column in table.values()}) == 1
     assert len(finding.figures) == 3
+
+
+def test_the_factor_is_told_with_its_error():
+    steps = np.ones((7, 3))
+    steps[0], steps[-1] = [10.0, 20.0, 30.0], [200.0, 500.0, 800.0]
+    found = descent.Descents(tuple("abcdefg"), steps, np.ones((1, 7, 3)))
+    # Shares (.5, 1, 1.5) and (.4, 1, 1.6): differences −.1, 0, .1, their error .1/√3.
+    assert claims._told_factor(found) == "25.0 ± 1.4×"
+    assert claims._factor(found, 1) == 20.0
+    steps[-1, 0] = np.inf
+    assert "infinite" in claims._told_factor(found)

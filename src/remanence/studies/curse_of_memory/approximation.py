@@ -50,7 +50,7 @@ def run_approximation(settings: ApproximationSettings, progress: AbstractProgres
                 spectrum_figure(settings, found),
                 "The same errors beside the slowest rate. Free rates approximate power laws "
                 "geometrically in √m (dashed, through the last two points), by rates that go to "
-                f"0; kept at w ≥ {settings.least_rate:g} they hardly do. Exponentially decaying "
+                f"0; kept at w ≥ {settings.least_rate:g} they are slow. Exponentially decaying "
                 "kernels keep their rates. Uniform rates: the best β falls towards m^−2 (dashed). "
                 "Errors below "
                 "1e-13 are drawn there.",

@@ -5,6 +5,7 @@ import numpy as np
 from remanence.studies.contract import Claim, verdict
 from remanence.studies.curse_of_memory.approximation_measures import (
     BEST,
+    CONFLUENT,
     FREE,
     STABLE,
     UNIT,
@@ -110,16 +111,18 @@ def price_claim(s: ApproximationSettings, found: Approximation) -> Claim:
     """F6c: with the stability condition the curse is back."""
     name = law_name(s.powers[0])
     free, stable = found.ladder(name, FREE), found.ladder(name, STABLE)
+    confluent = found.ladder(name, CONFLUENT)
+    errors = np.minimum(stable.errors, confluent.errors)
     ratios = [
         float(error / free.errors[_at(free, width)])
-        for width, error in zip(stable.widths, stable.errors, strict=True)
+        for width, error in zip(stable.widths, errors, strict=True)
         if width in free.widths
     ]
     return Claim(
         id="F6c",
         statement=(
             "The curse is one of stable approximation: with rates bounded away from 0 the error "
-            "of a power law hardly falls with the width."
+            "of a power law falls far more slowly with the width."
         ),
         source=DERIVED,
         expected=(
@@ -128,14 +131,16 @@ def price_claim(s: ApproximationSettings, found: Approximation) -> Claim:
         ),
         measured=(
             f"{listed(ratios, '.3g')}× at m = {listed(stable.widths)}; errors "
-            f"{listed(stable.errors.tolist(), '.3g')} against "
+            f"{listed(stable.errors.tolist(), '.3g')} (all rates at the bound: "
+            f"{listed(confluent.errors.tolist(), '.3g')}; the smaller is judged) against "
             f"{listed(free.errors.tolist(), '.3g')}"
         ),
         verdict=verdict(ratios[-1] >= STABLE_PRICE),
         note=(
             "Criterion chosen after a prototype. Unrestricted exponential sums obey no such lower "
-            "bound: no width follows from a power law without the stability condition. Rates "
-            "crowd at the bound, 1 % apart."
+            "bound: no width follows from a power law without the stability condition. At the "
+            "bound rates crowd and want to coincide, which double precision does not let many "
+            "of them do (readouts reach 1e12): errors there are bounds from above."
         ),
     )
 

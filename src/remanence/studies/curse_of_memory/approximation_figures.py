@@ -19,6 +19,7 @@ from remanence.report.drawing import legend_above, log_axis, positive
 from remanence.studies.curse_of_memory.approximation_claims import reach
 from remanence.studies.curse_of_memory.approximation_measures import (
     BEST,
+    CONFLUENT,
     FREE,
     STABLE,
     UNIT,
@@ -81,6 +82,7 @@ def spectrum_figure(s: ApproximationSettings, found: Approximation) -> Figure:
         (found.ladder(HUMP, FREE), _HUMP_COLOUR, "s-", f"free: {HUMP}"),
         (found.ladder(first, BEST), VALIDATION, "^-", f"uniform, best β: {first}"),
         (found.ladder(first, STABLE), LIMIT, "v-", f"free, w ≥ {s.least_rate:g}: {first}"),
+        (found.ladder(first, CONFLUENT), LIMIT, "x:", f"all w at {s.least_rate:g}: {first}"),
     ]
     with house_style():
         figure = new_figure(4.3)

@@ -28,6 +28,8 @@ from remanence.theory.exponential_sums import (
 )
 
 BEST, UNIT, FREE, STABLE = "uniform, best β", "uniform, β = 1", "free", "free, stable"
+CONFLUENT = "confluent, stable"
+"""All rates at the bound: polynomials times `e^{−w_min t}`, the Laguerre functions."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +88,10 @@ def measure(s: ApproximationSettings, heard: Callable[[float, str], None]) -> Ap
             heard(0.3 + 0.7 * (place + done / len(widths)) / len(jobs), f"{family} rates: {name}")
             sums.append(free_exponential_sum(kernels[name], width, min_rate=least))
         ladders.append(_ladder(name, family, widths, sums))
+    confluent = laguerre_errors(s.powers[0], s.least_rate, s.stable_widths)
+    least = np.full(confluent.size, s.least_rate)
+    widths = s.stable_widths
+    ladders.append(Ladder(law_name(s.powers[0]), CONFLUENT, widths, confluent, least, widths))
     return Approximation(tuple(ladders), *legs_deviations(s.legs_order, s.legs_time))
 
 
@@ -103,6 +109,25 @@ def _ladder(
         np.array([-one.spectral_abscissa for one in sums]),
         tuple(one.rates.size for one in sums),
     )
+
+
+def laguerre_errors(
+    exponent: float, rate: float, widths: tuple[int, ...]
+) -> Float64[np.ndarray, " widths"]:
+    """Relative errors of `(1 + t)^{−p}` by `√(2w) e^{−wt} L_n(2wt)`, n < width.
+
+    Coordinates by Gauss–Legendre on panels that double, up to where the functions have ended.
+    """
+    n = np.arange(max(widths))
+    x, weight = np.polynomial.legendre.leggauss(60)
+    edges = np.append(0.0, np.geomspace(1e-3, (4 * max(widths) + 40) / rate, 40))
+    half = np.diff(edges)[:, None] / 2
+    t = (edges[:-1, None] + half * (x + 1)).ravel()
+    basis = np.sqrt(2 * rate) * np.exp(-rate * t)[:, None]
+    basis = basis * scipy.special.eval_laguerre(n, 2 * rate * t[:, None])
+    coordinates = ((half * weight).ravel() * power_law(exponent)(t)) @ basis
+    left = 1 - np.cumsum(coordinates**2) * (2 * exponent - 1)
+    return np.sqrt(left[np.array(widths) - 1])
 
 
 def legs_deviations(order: int, horizon: float) -> tuple[float, float]:

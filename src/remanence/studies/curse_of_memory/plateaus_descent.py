@@ -65,7 +65,7 @@ def modal_gradients(
     rest = ((a - 1j * b)[:, None, :] @ waves)[:, 0].real - target
     faced = 2 * step * rest
     by = waves @ np.stack([faced, faced * t], axis=-1)
-    c, s, ct, st = by[..., 0].real, by[..., 0].imag, by[..., 1].real, by[..., 1].imag
+    (c, ct), (s, st) = (np.moveaxis(part, -1, 0) for part in (np.real(by), np.imag(by)))
     return step * (rest**2).sum(1), np.stack([c, s, -(a * ct + b * st), b * ct - a * st], 1)
 
 

@@ -11,7 +11,7 @@ from remanence.studies.curse_of_memory.plateaus_settings import (
     STARTS,
     PlateauSettings,
 )
-from remanence.theory.gradient_flow import (
+from remanence.theory.flows import (
     DelayedGaussian,
     ExponentialTarget,
     FlowTrajectory,

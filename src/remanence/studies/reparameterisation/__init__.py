@@ -11,7 +11,7 @@ from remanence.studies.reparameterisation.sources import PAPER
 
 STABLE_REPARAMETERISATION = Study(
     name="stable-reparameterisation",
-    title="Stable reparameterisation: what perturbed weights cost, and what learning rates survive",
+    title="Stable reparameterisation: perturbed weights, and the learning rates that survive",
     summary=(
         "A state-space model whose eigenvalues are parameters themselves becomes unstable as soon "
         "as one of them is perturbed by more than its distance to the axis, and long memory needs "

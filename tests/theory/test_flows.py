@@ -4,7 +4,7 @@ import pytest
 import scipy.integrate
 
 from remanence.errors import NumericalError, RemanenceError
-from remanence.theory.gradient_flow import (
+from remanence.theory.flows import (
     AbstractFlowTarget,
     DelayedGaussian,
     ExponentialTarget,
