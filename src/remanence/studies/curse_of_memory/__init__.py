@@ -24,5 +24,5 @@ CURSE_OF_MEMORY = Study(
     ),
     source=f"{PAPER}; {INVERSE}; {LONG_SSM}",
     parts=(APPROXIMATION, PLATEAUS, NETWORKS, MEMORY_FUNCTIONS, LENGTH_EXTENSION),
-    minutes={"quick": 1.0, "full": 10.0},
+    minutes={"quick": 0.6, "full": 10.0},
 )

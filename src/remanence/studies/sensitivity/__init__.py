@@ -37,5 +37,5 @@ SENSITIVITY = Study(
         GATES,
         EXTENSIONS,
     ),
-    minutes={"quick": 2.5, "full": 40.0},
+    minutes={"quick": 1.7, "full": 40.0},
 )
