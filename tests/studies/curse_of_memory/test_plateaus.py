@@ -65,7 +65,7 @@ def test_dense_gradients(rng):
 def test_descent_counts_the_steps_of_a_plain_loop():
     found = descent.descend(TINY, descent.modal_starts(TINY), descent.modal_gradients, id)
     names, kernels = descent.targets(TINY)
-    assert found.targets == names == ("e^{−t}", "t₀ = 1", "t₀ = 2")
+    assert found.targets == names == ("exp(−t)", "t₀ = 1", "t₀ = 2")
     for target in (0, 2):
         x = descent.modal_starts(TINY)[1:2]
         energy = 0.1 * np.sum(kernels[target] ** 2)

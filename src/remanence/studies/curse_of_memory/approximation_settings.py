@@ -34,7 +34,7 @@ QUICK = dataclasses.replace(
     legs_order=16,
 )
 
-FADING, HUMP = "0.9^t", "t e^{−t}"
+FADING, HUMP = "0.9^t", "t exp(−t)"
 FADING_RATE = -float(np.log(0.9))
 
 SLOPES = {1.1: 1.1, 1.5: 1.8, 2.0: 2.5, 3.0: 3.8}

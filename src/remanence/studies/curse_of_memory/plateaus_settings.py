@@ -58,4 +58,4 @@ REACHED = 0.1
 AIRY_FACTOR = 30.0
 EARLIER_STEPS = (10, 12, 39, 84, 141, 294, 423)
 """Of the earlier prototype, 4 seeds: the exponential, then t₀ = 1 … 6."""
-EXPONENTIAL = "e^{−t}"
+EXPONENTIAL = "exp(−t)"
