@@ -171,3 +171,13 @@ def test_stacks_are_trained():
     # The rate is that of the eigenvalues alone, and without it they stay.
     assert runs.final[0] != runs.final[1]
     assert heard[-1] == 1.0
+
+
+def test_a_search_can_grow_by_a_rate_at_which_everybody_diverges():
+    settings = dataclasses.replace(FULL, records=2, tests=4)
+    calm = stacks_measures.run(LRU, SHORT, settings, (1e-3,), (0,), lambda share: None)
+    wild = stacks_measures.run(LRU, SHORT, settings, (1e38,), (0,), lambda share: None)
+    assert calm.at.tolist() == wild.at.tolist() == [0, 2, 4]
+    assert np.isfinite(calm.errors).all()
+    assert np.isinf(wild.final).all()
+    assert calm.with_more(wild).best_rate == 1e-3

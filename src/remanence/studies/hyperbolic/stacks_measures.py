@@ -166,6 +166,7 @@ def run(
         lambda *leaves: jnp.stack(leaves) if eqx.is_array(leaves[0]) else leaves[0],
         *(made[seed] for _, seed in members),
     )
+    every = -(-case.steps // s.records)
     trained = train_members(
         models,
         task,
@@ -175,20 +176,19 @@ def run(
         lengths=case.length,
         optimiser=optimiser_of(case.steps, s.rest),
         keys=for_training,
-        evaluate_every=-(-case.steps // s.records),
+        evaluate_every=every,
         test_sequences=s.tests,
         members_by="vmap",
         on_progress=heard,
     )
-    errors = trained.test_errors.copy()
+    # Training ends when every member has diverged; the records that it leaves out are failures.
+    at = np.append(np.arange(0, case.steps, every), case.steps)
+    errors = np.full((len(members), at.size), np.inf)
+    errors[:, : trained.evaluated_at.size] = trained.test_errors
     errors[trained.diverged_at >= 0, -1] = np.inf
     errors = np.where(np.isnan(errors), np.inf, errors)
-    return Runs(
-        trained.learning_rates,
-        np.array([seed for _, seed in members]),
-        trained.evaluated_at,
-        errors,
-    )
+    seeds = np.array([seed for _, seed in members])
+    return Runs(trained.learning_rates, seeds, at, errors)
 
 
 @functools.cache
