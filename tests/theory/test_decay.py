@@ -141,6 +141,8 @@ def test_smooth_misfit_counts_for_few_points():
         (lambda: fit_decay([]), "shape"),
         (lambda: fit_decay([2.0, 1.0], times=[1.0]), "ascending"),
         (lambda: fit_decay([2.0, 1.0], floor=-1.0), "floor"),
+        (lambda: fit_decay([2.0, 1.0], floor=10**400), "floor"),
+        (lambda: fit_decay([[2.0], [1.0, 3.0]]), "no array of numbers"),
         (lambda: fit_decay([2.0, 1.0], skip=1.0), "below 1"),
         (lambda: fit_decay("decay"), "no array of numbers"),
     ],

@@ -1,3 +1,4 @@
+import jaxtyping
 import numpy as np
 import pytest
 import scipy.integrate
@@ -8,11 +9,20 @@ from remanence.errors import RemanenceError
 from remanence.theory import _exponential_projection as projection
 from remanence.theory._exponential_quadrature import sample_kernel
 from remanence.theory.exponential_sums import (
+    ExponentialSum,
     free_exponential_sum,
     orthonormal_realisation,
     uniform_basis,
     uniform_exponential_sum,
     uniform_exponential_sums,
+)
+from remanence.theory.kernels import (
+    BumpKernel,
+    ExponentialKernel,
+    PowerLawKernel,
+    ShiftKernel,
+    SumKernel,
+    TwoPartKernel,
 )
 
 
@@ -178,6 +188,73 @@ def test_values_on_a_grid_are_fitted_there():
     assert uniform.error == pytest.approx(np.sqrt(residual), rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        ShiftKernel(),
+        ShiftKernel(1000.1, 1001.3),
+        *(BumpKernel(float(centre)) for centre in (20, 30, 100, 300, 500, 2000, 3000)),
+        TwoPartKernel(1.0, 300.0, 0.7),
+    ],
+)
+def test_narrow_kernels_are_found_and_fitted(kernel):
+    """With one rate the best readout is √(2w) L(w), of a transform in closed form."""
+    found = free_exponential_sum(kernel, 1)
+    assert found.norm == pytest.approx(kernel.l2_norm(), rel=1e-12)
+    w = np.geomspace(1e-5, 10.0, 20_001)
+    left = np.sqrt(1 - 2 * w * kernel.laplace(w) ** 2 / kernel.l2_norm() ** 2)
+    assert found.relative_error == pytest.approx(left.min(), abs=1e-6)
+    several = free_exponential_sum(kernel, 4)
+    assert several.relative_error < found.relative_error
+    # Announced or not, what is there is seen.
+    alone = free_exponential_sum(lambda t: kernel(t), 1)
+    assert alone.norm == pytest.approx(kernel.l2_norm(), rel=1e-7)
+
+
+def test_break_points_show_what_no_scan_would_find():
+    far = SumKernel((ExponentialKernel(1.0), BumpKernel(30_000.0)))
+    energy = 0.5 + BumpKernel(30_000.0).l2_norm() ** 2
+    assert sample_kernel(far, owner="here").energy == pytest.approx(energy, rel=1e-12)
+    # Beyond where panels end by themselves; and a jump costs no digits.
+    late = SumKernel((ExponentialKernel(1.0), ShiftKernel(3e5, 3e5 + 1)), (1.0, 2.0))
+    assert sample_kernel(late, owner="here").energy == pytest.approx(4.5, rel=1e-12)
+    # Points that tell nothing new add no nodes.
+    power = PowerLawKernel(1.1)
+    announced, plain = (
+        sample_kernel(k, owner="here").times.size for k in (power, lambda t: power(t))
+    )
+    assert announced == plain
+
+
+def test_both_bounds_on_the_rates_are_kept():
+    best = np.inf
+    for width in (2, 4, 6):
+        found = free_exponential_sum(power_law, width, min_rate=0.01, max_rate=0.5)
+        assert found.rates.min() >= 0.01 * (1 - 1e-9)
+        assert found.rates.max() <= 0.5 * (1 + 1e-9)
+        assert found.error < best
+        best = found.error
+    sampled = sample_kernel(power_law, owner="here")
+    scan = [
+        np.linalg.norm(projection.project(sampled, np.array([low, 0.5])).residual)
+        for low in np.geomspace(0.01, 0.4, 200)
+    ]
+    two = free_exponential_sum(power_law, 2, max_rate=0.5)
+    assert min(scan) * (1 - 1e-4) <= two.error <= min(scan) * (1 + 1e-12)
+
+
+def test_slopes_by_shares_are_differences():
+    chart = projection._Shares(4, 0.01, 2.0)
+    rates = np.array([0.02, 0.1, 0.5, 1.5])
+    x = chart.of_rates(rates)
+    np.testing.assert_allclose(chart.rates(x), rates, rtol=1e-12)
+    moved = 1e-6 * np.eye(4)
+    slopes = [
+        (np.log(chart.rates(x + one)) - np.log(chart.rates(x - one))) / 2e-6 for one in moved
+    ]
+    np.testing.assert_allclose(chart.pulled_back(np.eye(4), x), np.transpose(slopes), atol=1e-8)
+
+
 def test_systems_respond_as_the_sums(rng):
     t = 0.3 * np.arange(12)
     for found in (uniform_exponential_sum(power_law, 24), free_exponential_sum(power_law, 3)):
@@ -195,25 +272,54 @@ def test_blocks_of_rows_make_the_same_factors(rng):
         np.testing.assert_allclose(projection._combined(Q, R), tall, atol=1e-12)
 
 
+ONE = ExponentialSum(np.ones(1), np.ones(1), 0.0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: free_exponential_sum(lambda t: (1 + t) ** -0.4, 2), "square-integrable"),
         (lambda: free_exponential_sum(lambda t: np.nan * t, 2), "NaN"),
         (lambda: free_exponential_sum(lambda t: 1j * t, 2), "real numbers"),
-        (lambda: free_exponential_sum(lambda t: 0 * t, 2), "zero everywhere"),
+        (lambda: free_exponential_sum(lambda t: 0 * t, 2), "zero everywhere that was looked"),
         (lambda: free_exponential_sum(lambda t: 1.0, 2), "one number for each"),
         (lambda: free_exponential_sum([1.0, 0.5], 1), "times="),
-        (lambda: free_exponential_sum([1.0, 0.5], 1, times=[0.0, 1.0, 2.0]), "one length"),
-        (lambda: free_exponential_sum([1.0, 0.5], 1, times=[1.0, 0.0]), "rise"),
+        (
+            lambda: free_exponential_sum([1.0, 0.5], 1, times=[0.0, 1.0, 2.0]),
+            "must be 2 ascending",
+        ),
+        (lambda: free_exponential_sum([1.0, 0.5], 1, times=[1.0, 0.0]), "ascending"),
         (lambda: free_exponential_sum(hump, 1, times=[0.0, 1.0]), "leave them out"),
         (lambda: free_exponential_sum(hump, 0), "at least 1"),
         (lambda: free_exponential_sum(hump, 3, min_rate=1.0, max_rate=1.1), "no room"),
         (lambda: free_exponential_sum(hump, 3, min_rate=-1.0), "min_rate"),
         (lambda: uniform_exponential_sum(hump, 3, rate=0.0), "rate"),
         (lambda: orthonormal_realisation([1.0, -1.0]), "positive"),
+        (lambda: orthonormal_realisation([[1.0], [1.0, 2.0]]), "no array of numbers"),
+        (lambda: free_exponential_sum(BumpKernel(1e6), 2), "4096 panels .* give its values"),
+        (lambda: free_exponential_sum(lambda t: np.sin(1e9 * t) ** 2 / (1 + t), 1), "panels"),
+        (lambda: free_exponential_sum([[1.0, 0.5]], 1, times=[0.0, 1.0]), "give a vector"),
+        (lambda: free_exponential_sum(hump, 2.5), "width must be a whole number"),
+        (lambda: free_exponential_sum(hump, None), "width must be a whole number"),
+        (lambda: free_exponential_sum(hump, 1, max_rate="1"), "max_rate must be a finite number"),
+        (lambda: free_exponential_sum(hump, 1, min_rate=1j), "min_rate must be a finite number"),
+        (lambda: free_exponential_sum(hump, 10**6), "no room"),
+        (lambda: uniform_basis([0.0], "2"), "width must be a whole number"),
+        (lambda: uniform_basis([0.0], 2, None), "rate must be a finite number"),
+        (lambda: uniform_basis([-1000.0], 2), "time starts at 0"),
+        (lambda: uniform_basis([[1.0], [1.0, 2.0]], 2), "no array of numbers"),
+        (lambda: uniform_exponential_sum(hump, 2, rate=1e-320), "no nodes reach"),
+        (lambda: uniform_exponential_sum(hump, 2, rate=1e300), "no nodes reach"),
+        (lambda: uniform_exponential_sums(hump, 3), "widths must be a list"),
+        (lambda: uniform_exponential_sums(hump, [2.0]), "width must be a whole number"),
+        (lambda: ONE(-1.0), "time starts at 0"),
+        (lambda: ONE(None), "no array of numbers"),
+        (lambda: ONE.system("a"), "step must be a finite number"),
     ],
 )
-def test_complaints(call, message):
-    with pytest.raises(RemanenceError, match=message):
+def test_complaints(call, message, monkeypatch):
+    # Annotations are checked in the tests only; users are told in words.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(RemanenceError, match=message) as told:
         call()
+    assert "\n" not in str(told.value)

@@ -1,3 +1,4 @@
+import jaxtyping
 import mpmath
 import numpy as np
 import pytest
@@ -149,6 +150,29 @@ def test_plateau_times_are_those_of_the_table(w2, memory, expected):
     assert found.losses[0] - found.losses[-1] == pytest.approx(0.01, rel=1e-6)
 
 
+def test_a_flow_may_end_before_the_first_time_asked_for():
+    target, start = plateau(8), ([1.0, 0.0], [1.0, 0.6])
+    found = gradient_flow(target, *start, horizon=1e6, escape=0.01, times=[5.0, 1e5])
+    assert found.times.tolist() == [5.0]
+    nothing = gradient_flow(target, *start, horizon=1e6, escape=0.01, times=[1e5])
+    assert nothing.escape_time == found.escape_time < 20
+    assert nothing.coefficients.shape == nothing.rates.shape == (0, 2)
+    assert nothing.losses.shape == (0,)
+
+
+def test_targets_take_lists_and_single_times():
+    bump = DelayedGaussian(3.0, 0.5, 2.0)
+    numeric = KernelTarget(lambda t: bump(t))
+    for target in (MEMORY, bump, PlateauTarget(MEMORY, bump), numeric):
+        value = target([0.0, 3.0])
+        assert value.shape == (2,)
+        assert target(3.0) == pytest.approx(value[1], rel=1e-15)
+        for got, one in zip(target.transform([0.5, 2.0]), target.transform(0.5), strict=True):
+            assert one == pytest.approx(got[0], rel=1e-15)
+    assert bump(3.0) == 2.0
+    assert numeric.energy == pytest.approx(bump.energy, rel=1e-12)
+
+
 @pytest.mark.parametrize("log_rates", [False, True])
 def test_small_steps_of_descent_follow_the_flow(log_rates):
     target, start = plateau(4), ([0.5, 0.3], [1.0, 0.6])
@@ -164,6 +188,16 @@ def test_small_steps_of_descent_follow_the_flow(log_rates):
     one = gradient_descent(target, *start, learning_rate=0.1, steps=1)
     np.testing.assert_allclose(one.coefficients[1], start[0] - 0.1 * by_a)
     np.testing.assert_allclose(one.rates[1], start[1] - 0.1 * by_w)
+
+
+def flow(**changed):
+    settings = {"target": MEMORY, "coefficients": [1.0], "rates": [2.0], "horizon": 1.0}
+    return gradient_flow(**{**settings, **changed})
+
+
+def descent(**changed):
+    settings = {"target": MEMORY, "coefficients": [1.0], "rates": [2.0], "learning_rate": 0.1}
+    return gradient_descent(**{"steps": 3, **settings, **changed})
 
 
 @pytest.mark.parametrize(
@@ -182,6 +216,45 @@ def test_small_steps_of_descent_follow_the_flow(log_rates):
             RemanenceError,
             "steps",
         ),
+        (lambda: flow_loss([1.0], [1.0], [1.0]), RemanenceError, "KernelTarget makes one"),
+        (lambda: flow_gradients(None, [1.0], [1.0]), RemanenceError, "KernelTarget makes one"),
+        (lambda: flow_loss(MEMORY, [[1.0], [1.0, 2.0]], [1.0]), RemanenceError, "no array"),
+        (lambda: ExponentialTarget("a", [1.0]), RemanenceError, "no array of numbers"),
+        (lambda: MEMORY.transform([-1.0]), RemanenceError, "at least 0"),
+        (lambda: MEMORY([-1.0]), RemanenceError, "time starts at 0"),
+        (lambda: DelayedGaussian(None), RemanenceError, "delay must be a finite number"),
+        (lambda: DelayedGaussian(1j), RemanenceError, "delay must be a finite number"),
+        (lambda: DelayedGaussian(-3.0), RemanenceError, "of at least 0"),
+        (lambda: DelayedGaussian(1.0, 1.0, 1e300), RemanenceError, "overflows"),
+        (lambda: DelayedGaussian(1.0)("a"), RemanenceError, "no array of numbers"),
+        (lambda: KernelTarget(MEMORY, fastest=0), RemanenceError, "fastest must be"),
+        (lambda: KernelTarget(MEMORY, fastest="a"), RemanenceError, "fastest must be"),
+        (lambda: KernelTarget(MEMORY, fastest=np.nan), RemanenceError, "fastest must be"),
+        (lambda: PlateauTarget(1, 2), RemanenceError, "got int for the ExponentialTarget"),
+        (lambda: flow(target="a"), RemanenceError, "KernelTarget makes one"),
+        (lambda: flow(horizon="1"), RemanenceError, "horizon must be"),
+        (lambda: flow(horizon=None), RemanenceError, "horizon must be"),
+        (lambda: flow(escape=1j), RemanenceError, "escape must be"),
+        (lambda: flow(escape=-1.0), RemanenceError, "escape must be"),
+        (lambda: flow(times=[]), RemanenceError, "ascends"),
+        (lambda: flow(times=[1.0, 0.0]), RemanenceError, "ascends"),
+        (lambda: flow(times=[0.0, 2.0]), RemanenceError, "ascends"),
+        (lambda: flow(times=[np.nan]), RemanenceError, "NaN"),
+        (lambda: flow(rtol=np.nan), RemanenceError, "rtol must be"),
+        (lambda: flow(rtol=-1.0), RemanenceError, "rtol must be"),
+        (lambda: flow(rtol=np.inf), RemanenceError, "rtol must be"),
+        (lambda: flow(rtol=2.0), RemanenceError, "rtol must be below 1"),
+        (lambda: flow(atol=np.nan), RemanenceError, "atol must be"),
+        (lambda: flow(atol=0), RemanenceError, "atol must be"),
+        # LSODA would never come back.
+        (lambda: flow(atol=1e-320), RemanenceError, "atol must be"),
+        (lambda: flow(log_rates="no"), RemanenceError, "log_rates must be"),
+        (lambda: descent(escape=-1), RemanenceError, "escape must be"),
+        (lambda: descent(escape=np.nan), RemanenceError, "escape must be"),
+        (lambda: descent(every=2.5), RemanenceError, "every must be a whole number"),
+        (lambda: descent(steps="3"), RemanenceError, "steps must be a whole number"),
+        (lambda: descent(learning_rate=None), RemanenceError, "learning_rate must be"),
+        (lambda: descent(learning_rate=1e300, log_rates=True), NumericalError, "smaller"),
         (
             lambda: gradient_descent(MEMORY, [1.0], [2.0], learning_rate=100.0, steps=9),
             NumericalError,
@@ -195,6 +268,9 @@ def test_small_steps_of_descent_follow_the_flow(log_rates):
         ),
     ],
 )
-def test_complaints(call, error, message):
-    with pytest.raises(error, match=message):
+def test_complaints(call, error, message, monkeypatch):
+    # Annotations are checked in the tests only; users are told in words.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(error, match=message) as told:
         call()
+    assert "\n" not in str(told.value)

@@ -1,3 +1,4 @@
+import inspect
 import math
 
 import numpy as np
@@ -13,7 +14,18 @@ from remanence.theory.functionals import (
     w1_norm,
     worst_input,
 )
-from remanence.theory.kernels import AiryKernel, ExponentialKernel, PowerLawKernel, TwoPartKernel
+from remanence.theory.kernels import (
+    AiryKernel,
+    BumpKernel,
+    ExponentialKernel,
+    PowerLawKernel,
+    ShiftKernel,
+    SumKernel,
+    TwoPartKernel,
+)
+
+BUMP = math.sqrt(2 * math.pi) / 2
+"""The integral of a bump of width 1/2."""
 
 
 def dense(rng, order=4, inputs=2, outputs=3, radius=0.9):
@@ -93,6 +105,70 @@ def test_the_norm_of_a_function_of_time():
         functional_norm(lambda t: 1 / (1 + t) ** 0.5)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "wanted"),
+    [
+        (BumpKernel(300), BumpKernel(320), 2 * BUMP),
+        (BumpKernel(1000), BumpKernel(1020), 2 * BUMP),
+        (BumpKernel(1e6), BumpKernel(2e6), 2 * BUMP),
+        (ShiftKernel(9, 11), ShiftKernel(300, 302), 4.0),
+        (ShiftKernel(9e4, 9e4 + 2), ShiftKernel(9e4 + 1, 9e4 + 3), 2.0),
+        (ExponentialKernel(1), TwoPartKernel(1, 300, 0.7), 1.4 * BUMP),
+        (BumpKernel(1e6), lambda t: np.exp(-t), 1 + BUMP),
+        (ExponentialKernel(1e8), ExponentialKernel(2e8), 0.5e-8),
+        (ExponentialKernel(1e-20), ExponentialKernel(2e-20), 0.5e20),
+        (PowerLawKernel(1.1), PowerLawKernel(1.2), 5.0),
+        (AiryKernel(20.0), ExponentialKernel(1), None),
+    ],
+)
+def test_distances_do_not_depend_on_where_a_kernel_lives(first, second, wanted):
+    if wanted is None:
+        # Nearly apart: Ai is small where e^{−t} is not.
+        grid = np.linspace(0, 40, 400_001)
+        wanted = np.trapezoid(np.abs(first(grid) - second(grid)) - np.abs(first(grid)), grid)
+        wanted += first.l1_norm()
+        assert functional_distance(first, second) == pytest.approx(wanted, rel=1e-7)
+        return
+    assert functional_distance(first, second) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_norms_of_sums_and_of_functions_that_announce_nothing():
+    far = SumKernel((ExponentialKernel(1), BumpKernel(300)), (1.0, -2.0))
+    assert functional_norm(far) == pytest.approx(1 + 2 * BUMP, rel=1e-9)
+    nested = SumKernel((far, BumpKernel(1e5)))
+    assert functional_norm(nested) == pytest.approx(1 + 3 * BUMP, rel=1e-9)
+    # What the docstring promises: 0.15 up to 1024, and a thousandth of the time beyond.
+    assert functional_norm(lambda t: BumpKernel(1010.3, 0.1)(t)) == pytest.approx(BUMP / 5)
+    assert functional_norm(lambda t: BumpKernel(5e4, 40.0)(t)) == pytest.approx(80 * BUMP)
+    assert functional_norm(lambda t: np.exp(-t) / np.sqrt(t)) == pytest.approx(math.sqrt(math.pi))
+
+
+def unchecked(function):
+    """Without run-time types, which users do not have."""
+    return inspect.unwrap(function)
+
+
+class Unannounced:
+    """Knows its norm, not where it is."""
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __call__(self, t):
+        return self.kernel(t)
+
+    def l1_norm(self):
+        return self.kernel.l1_norm()
+
+
+def test_the_norms_of_the_parts_find_out_what_quadrature_missed():
+    hidden = Unannounced(BumpKernel(1e6))
+    with pytest.raises(NumericalError, match=r"exclude.*times"):
+        functional_distance(ExponentialKernel(3), hidden)
+    with pytest.raises(NumericalError, match=r"exclude.*times"):
+        functional_norm(SumKernel((ExponentialKernel(3), hidden)))
+
+
 def test_arrays_on_a_grid():
     t = np.linspace(0.0, 40.0, 40001)
     kernel = PowerLawKernel(3.0)
@@ -160,6 +236,9 @@ def test_spectral_abscissas(rng):
     assert spectral_abscissa(system) == pytest.approx(math.log(0.9))
     assert spectral_abscissa(StateSpace([[0.0]], [[1.0]], [[1.0]])) == -math.inf
     assert spectral_abscissa([]) == -math.inf
+    assert spectral_abscissa([-2, -1]) == -1
+    assert spectral_abscissa(0) == 0
+    assert spectral_abscissa([1, -3], time="discrete") == pytest.approx(math.log(3))
 
 
 @pytest.mark.parametrize(
@@ -173,6 +252,20 @@ def test_spectral_abscissas(rng):
         (lambda: functional_norm([1.0, 2.0], times=[0.0, 0.0]), "ascending"),
         (lambda: functional_norm(StateSpace([[0.5]], [[1.0]], [[1.0]]), times=[0.0]), "steps"),
         (lambda: functional_norm([1.0], tolerance=0), "tolerance"),
+        (lambda: functional_norm([1.0], tolerance=1.0), "below 1"),
+        (lambda: functional_norm([[1.0], [1.0, 2.0]]), "no array of numbers"),
+        (lambda: functional_norm(AiryKernel(1e6)), "zeros before the delay"),
+        (lambda: functional_distance(np.cos, lambda t: "a"), "no array of numbers"),
+        (lambda: functional_distance(np.cos, lambda t: [1.0, 2.0]), "answer with"),
+        (lambda: worst_input(np.cos), "worst_input: .*give its values"),
+        (lambda: unchecked(worst_input)([1.0], output=0.5), "output must be a whole number"),
+        (lambda: worst_input([1.0], output=-1), "output must be a whole number"),
+        (lambda: unchecked(w1_norm)([1.0], denominator=3), "denominator 3 is none of x"),
+        (lambda: w1_norm([1.0], radius=10**400), "radius must be a finite number"),
+        (lambda: spectral_abscissa([[0.0, 1.0], [-1.0, 0.0]]), "np.linalg.eigvals"),
+        (lambda: spectral_abscissa([[1.0], [1.0, 2.0]]), "finite numbers"),
+        (lambda: spectral_abscissa("a"), "finite numbers"),
+        (lambda: spectral_abscissa(10**400), "finite numbers"),
         (lambda: functional_distance([1.0], [1.0, 2.0]), "shapes"),
         (lambda: functional_distance(ExponentialKernel(1), [1.0]), "times"),
         (lambda: functional_distance(StateSpace([[0.5]], [[1.0]], [[1.0]]), [1.0]), "a system"),

@@ -1,4 +1,5 @@
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -92,10 +93,38 @@ def test_power_laws_without_a_norm():
         PowerLawKernel(0.9).laplace(0.0)
 
 
+@pytest.mark.parametrize("kernel", KERNELS, ids=NAMES)
+def test_kernels_are_smooth_between_their_break_points(kernel):
+    """Gauss–Legendre quadrature with 40 nodes between them and octaves gives the norm."""
+    edges = np.concatenate([[0.0], 2.0 ** np.arange(-40, 60), kernel.break_points()])
+    edges = np.unique(edges[edges >= 0])
+    x, w = np.polynomial.legendre.leggauss(40)
+    half, middle = np.diff(edges)[:, None] / 2, (edges[1:] + edges[:-1])[:, None] / 2
+    found = np.sum(half * w * np.abs(kernel(middle + half * x)))
+    assert found == pytest.approx(kernel.l1_norm(), rel=1e-7)
+
+
 def test_no_overflow():
+    # Γ(k + 1)/β^{k+1} = k!/β^{k+1} in rational numbers.
+    wanted = float(Fraction(math.factorial(300)) / Fraction(50) ** 301)
+    assert ExponentialKernel(50, 300).l1_norm() == pytest.approx(wanted, rel=1e-10)
+    assert float(ExponentialKernel(20, 300).laplace(30.0)) == pytest.approx(wanted, rel=1e-10)
+    assert ExponentialKernel(25, 150).l2_norm() ** 2 == pytest.approx(wanted, rel=1e-10)
+    peak = float(ExponentialKernel(50.0, 400)(10.0))
+    assert peak == pytest.approx(math.exp(400 * math.log(10) - 500), rel=1e-9)
+    assert float(AiryKernel(1.0)(1e12)) == 0.0
     assert float(BumpKernel(3.0).laplace(1e4)) == pytest.approx(math.exp(-18) / 1e4, rel=1e-3)
     assert np.isfinite(PowerLawKernel(1.1).laplace([1e-300, 1e300])).all()
     assert np.isfinite(ShiftKernel().laplace([1e-200, 1e5])).all()
+
+
+def unchecked(make, *arguments):
+    """As without run-time types, which users do not have."""
+    made = object.__new__(make)
+    for name, value in zip(("parts", "weights"), (*arguments, None), strict=False):
+        object.__setattr__(made, name, value)
+    made.__post_init__()
+    return made
 
 
 @pytest.mark.parametrize(
@@ -108,6 +137,18 @@ def test_no_overflow():
         (lambda: ShiftKernel(3.0, 3.0), "stop must be a finite number above 3"),
         (lambda: SumKernel(()), "one or more"),
         (lambda: SumKernel((np.cos,), (1.0, 2.0)), "2 weights for 1 parts"),
+        (lambda: unchecked(SumKernel, ExponentialKernel(1.0)), "one or more functions"),
+        (lambda: unchecked(SumKernel, np.ones((2, 2))), "one or more functions"),
+        (lambda: unchecked(SumKernel, (np.cos,), 1.0), "1 weights for 1 parts"),
+        (lambda: unchecked(SumKernel, (np.cos,), ("a",)), "no array of numbers"),
+        (lambda: unchecked(SumKernel, (np.cos,), (math.nan,)), "NaN"),
+        (lambda: SumKernel((lambda t: "x",))(1.0), "no array of numbers"),
+        (lambda: SumKernel((lambda t: [1.0, 2.0],))(1.0), "with shape"),
+        (lambda: ExponentialKernel(1, 1e300).l1_norm(), "beyond float64"),
+        (lambda: ExponentialKernel(1e-300, 2).l2_norm(), "beyond float64"),
+        (lambda: ExponentialKernel(10**400), "rate must be a finite number"),
+        (lambda: BumpKernel(10**5000), "too large to print"),
+        (lambda: PowerLawKernel(1.5).laplace(1e-320), "too near 0"),
         (lambda: PowerLawKernel(1.1)([0.0, -1.0]), "time starts at 0"),
         (lambda: AiryKernel(1.0)(np.nan), "NaN"),
         (lambda: AiryKernel(1.0)(1j), "complex"),

@@ -1,3 +1,6 @@
+import math
+from fractions import Fraction
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -134,9 +137,48 @@ def test_the_bound_of_a_stack_is_attained_by_equal_modes(layers):
     assert fine == pytest.approx(float(stacked_bound(1.0, rate=1.0, layers=layers)), rel=1e-3)
 
 
+def uneven(xs):
+    return np.ones((int(4 + xs.sum()), 1))
+
+
+@pytest.mark.parametrize(("t", "rate", "layers"), [(10, 1.0, 180), (2000, 0.1, 100), (900, 1, 90)])
+def test_the_bound_of_a_deep_stack_neither_vanishes_nor_overflows(t, rate, layers):
+    e = Fraction(math.exp(-rate * t / 4)) ** 4
+    wanted = Fraction(t) ** (layers - 1) / math.factorial(layers - 1) * e
+    bound = stacked_bound(float(t), rate=rate, layers=layers)
+    assert float(bound) == pytest.approx(float(wanted), rel=1e-9)
+    wanted = math.comb(t + layers - 1, layers - 1) * e
+    bound = stacked_bound(t, rate=rate, layers=layers, time="discrete")
+    assert float(bound) == pytest.approx(float(wanted), rel=1e-9)
+
+
+def test_bounds_at_the_ends():
+    assert float(stacked_bound(0.0, rate=1.0, layers=3)) == 0
+    assert float(stacked_bound(0.0, rate=1.0, gain=2.0)) == pytest.approx(2.0)
+    assert stacked_bound([1.0, 2.0], rate=1.0, gain=0).tolist() == [0, 0]
+    # C(k + 2, 2) of a number of steps whose factorial is known to no digit.
+    k = 10**15
+    far = stacked_bound(float(k), rate=1e-15, layers=3, time="discrete")
+    assert float(far) == pytest.approx(float(math.comb(k + 2, 2)) * math.exp(-1), rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: memory_function(np.cumsum, length=3, seed=-1), "seed"),
+        (lambda: memory_function(np.cumsum, length=3, count=0), "count"),
+        (lambda: memory_function(np.cumsum, length=10**400), "length"),
+        (lambda: memory_function(np.cumsum, length=10**15), "too many"),
+        (
+            lambda: memory_function(lambda xs: np.array(xs), length=3),
+            'not a JAX function.*by="loop"',
+        ),
+        (lambda: memory_function(lambda xs: "x", length=3), "answers with str"),
+        (lambda: memory_function(lambda xs: {"a": xs}, length=3), "answers with dict"),
+        (lambda: memory_function(lambda xs: None, length=3, by="loop"), "shape"),
+        (lambda: memory_function(lambda xs: [[1], [1, 2]], length=3, by="loop"), "no array"),
+        (lambda: memory_function(uneven, length=3, by="loop"), "with the shapes"),
+        (lambda: stacked_bound([1.0], rate=1.0, layers=10**400), "layers"),
         (lambda: memory_function(np.cumsum, length=0), "length"),
         (lambda: memory_function(np.cumsum, length=3, probe="heavyside"), "'heaviside'"),
         (lambda: memory_function(np.cumsum, length=3, by="map"), "none of vmap"),

@@ -1,4 +1,5 @@
 import functools
+import inspect
 
 import numpy as np
 import pytest
@@ -139,12 +140,18 @@ def test_mode_errors_near_the_axis_keep_their_digits():
         1e12 * 2**-30 / (1 + 2**-30), rel=1e-6
     )
     assert mode_errors(-1.0, 1.0, 0.0) == 0
+    # The product of two such rates is 0.
+    assert mode_errors(-1e-200, -1e-200) == 0
+    assert float(mode_errors(-1e-200, -2e-200, 3.0)) == pytest.approx(1.5e200, rel=1e-12)
+    assert float(mode_errors(-1e-300, -1e10, 1e-5)) == pytest.approx(1e295, rel=1e-12)
 
 
 def test_stability_radius():
     assert stability_radius([-0.5, -0.02]) == 0.02
     assert stability_radius([-0.5 + 3j, -0.1 - 2j]) == 0.1
     assert stability_radius([-0.5, 0.1]) == 0.0
+    assert stability_radius([-3, -2]) == 2.0
+    assert stability_radius(-0.25) == 0.25
 
 
 def test_readout_errors_are_what_a_moved_readout_does():
@@ -168,6 +175,9 @@ def test_the_modulus_by_force():
     assert relative_modulus(lambda w: w, 0.5, grid) == np.inf
     # f(w)/f(w + δ) − 1 = w/(w + δ) − 1, the largest at w = −1, δ = 0.5.
     assert relative_modulus(lambda w: w, 0.5, np.linspace(-5, -1, 9)) == pytest.approx(1.0)
+    # −e^w overflows at 710: a mode moved to there is lost whole, and not NaN.
+    assert relative_modulus(lambda w: -np.exp(w), 1.0, [709.5]) == pytest.approx(np.expm1(1))
+    assert relative_modulus(lambda w: np.where(w > 1, -np.inf, -1.0), 1.0, [0.5]) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -177,8 +187,8 @@ def test_the_modulus_by_force():
         (lambda: parameter_norm({"a": [np.nan]}), "NaN"),
         (lambda: parameter_norm({"a": [1j]}), "complex"),
         (lambda: parameter_norm({"a": np.ones((2, 2, 2))}), "shape"),
-        (lambda: parameter_norm({"a": ["x"]}), "numbers"),
-        (lambda: parameter_norm({"a": [[1.0], [1.0, 2.0]]}), "ragged"),
+        (lambda: parameter_norm({"a": ["x"]}), "parameter 'a'"),
+        (lambda: parameter_norm({"a": [[1.0], [1.0, 2.0]]}), "parameter 'a'"),
         (lambda: ball_perturbation({"a": 1.0}, -1, np.random.default_rng()), "radius"),
         (
             lambda: tensor_perturbation(
@@ -196,6 +206,7 @@ def test_the_modulus_by_force():
         (lambda: perturbation_errors(lambda p: 0.0, {"a": 1.0}, [-1.0]), "ascending"),
         (lambda: perturbation_errors(lambda p: 0.0, {"a": 1.0}, [1.0], draws=0), "draws"),
         (lambda: perturbation_errors(lambda p: [1, 2], {"a": 1.0}, [1.0]), "one real number"),
+        (lambda: perturbation_errors(lambda p: [[1], [1, 2]], {"a": 1.0}, [1.0]), "ragged"),
         (lambda: stability_radius([]), "at least one"),
         (lambda: mode_errors(0.5, -1.0), "negative"),
         (lambda: mode_errors([-1.0, -2.0], [-1.0, -1.0, -1.0]), "fit"),
@@ -204,10 +215,68 @@ def test_the_modulus_by_force():
         (lambda: relative_modulus(lambda w: w, 1.0, [1.0]), "negative rate"),
         (lambda: relative_modulus(lambda w: w[:1], 1.0, [-1.0, -2.0]), "shape"),
         (lambda: relative_modulus(lambda w: w, 1.0, [-1.0], offsets=1), "offsets"),
+        (lambda: relative_modulus(lambda w: -np.exp(w), 1.0, 1e300), "infinite at 1e+300"),
+        (lambda: relative_modulus(lambda w: w * 1j, 1.0, [-1.0]), "real numbers"),
+        (lambda: stability_radius([[-1.0, 5.0], [0.0, -2.0]]), "eigvals"),
+        (lambda: stability_radius([[-1.0], [1.0, 2.0]]), "ragged"),
+        (lambda: stability_radius("a"), "numbers"),
+        (lambda: stability_radius(None), "numbers"),
+        (lambda: stability_radius([10**400]), "numbers"),
     ],
 )
 def test_mistakes_are_said_in_one_line(call, words):
     with pytest.raises(RemanenceError) as caught:
         call()
     assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+NOT_RADII = ("a", None, 1j, np.nan, -1.0)
+RNG = np.random.default_rng(0)
+ONE = {"a": 1.0}
+BAD = [
+    *[(ball_perturbation, (ONE, radius, RNG), {}, "radius") for radius in NOT_RADII],
+    *[(tensor_perturbation, (ONE, radius, RNG), {}, "radius") for radius in NOT_RADII],
+    *[(readout_errors, (-1.0, radius), {}, "radius") for radius in NOT_RADII],
+    *[(relative_modulus, (np.negative, radius, [1.0]), {}, "radius") for radius in NOT_RADII],
+    *[
+        (relative_modulus, (np.negative, 0.5, [1.0]), {"offsets": n}, "offsets")
+        for n in (2.5, "3")
+    ],
+    (relative_modulus, (None, 0.5, [1.0]), {}, "rate"),
+    (ball_perturbation, (ONE, 1.0, None), {}, "rng"),
+    (tensor_perturbation, (ONE, 1.0, None), {}, "rng"),
+    (tensor_perturbation, (ONE, 1.0, RNG), {"one_sided": "a"}, "one_sided"),
+    *[
+        (perturbation_errors, (abs, ONE, [0.0, 1.0]), {name: value}, name)
+        for name, values in {
+            "draws": (2.5, "3", None, True),
+            "seed": (2.5, "a", -1, None),
+            "perturb": (None, "ball"),
+            "on_progress": ("a",),
+        }.items()
+        for value in values
+    ],
+    (perturbation_errors, (None, ONE, [0.0, 1.0]), {}, "error"),
+    *[
+        (
+            perturbation_errors(lambda p: 1.0, ONE, [0.0, 1.0]).tolerated,
+            (bound,),
+            {},
+            "bound",
+        )
+        for bound in (None, "a", np.nan)
+    ],
+]
+
+
+@pytest.mark.parametrize(("function", "positional", "named", "word"), BAD)
+def test_what_annotations_refuse_is_refused_without_them(function, positional, named, word):
+    # Users run without the checks of annotations that the tests have.
+    plain = inspect.unwrap(function)
+    if inspect.ismethod(function):
+        plain = functools.partial(inspect.unwrap(function.__func__), function.__self__)
+    with pytest.raises(RemanenceError) as caught:
+        plain(*positional, **named)
+    assert word in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -18,6 +18,14 @@ _ENDS = 9
 _FIRST, _REFINED, _ROUNDS = 12, 2, 200
 
 
+_FLAT = 1e-30
+"""Of the gradient of the relative squared error by logarithms of rates: what moves nothing."""
+
+
+class _Flat(Exception):
+    """The solver cannot go on from here; the best rates so far are the answer."""
+
+
 class Projection(NamedTuple):
     """Readouts of unit-energy exponentials, and what is left of `√weight · values`."""
 
@@ -138,26 +146,95 @@ def _progressions(
 def _refine(
     sampled: SampledKernel, start: np.ndarray, lowest: float, highest: float, rounds: int
 ) -> np.ndarray:
-    """Least squares in `log w_1` and the gaps of `log w`, with Kaufman's Jacobian."""
-    width = start.size
-    low = np.append(np.log(lowest), np.full(width - 1, APART))
-    high = np.append(np.log(highest), np.full(width - 1, np.log(highest / lowest)))
-    scale = np.sqrt(sampled.energy)
+    """Least squares in `log w_1` and the gaps of `log w`, with Kaufman's Jacobian.
 
-    def rates_of(x: np.ndarray) -> np.ndarray:
+    Gaps alone are not bounded by the highest rate: where it binds, again by shares of the room.
+    """
+    found = _solve(sampled, _Gaps(start.size, lowest, highest), start, rounds)
+    if found.max() <= highest:
+        return found
+    shares = _Shares(start.size, lowest, highest)
+    crowded = np.minimum(found, highest * np.exp(-1.01 * APART * np.arange(start.size)[::-1]))
+    tried = [_solve(sampled, shares, one, rounds) for one in (start, crowded)]
+    return min(tried, key=lambda rates: float(np.linalg.norm(project(sampled, rates).residual)))
+
+
+class _Gaps:
+    """`x = (log w_1, log w_2/w_1, …)`."""
+
+    def __init__(self, width: int, lowest: float, highest: float) -> None:
+        self.low = np.append(np.log(lowest), np.full(width - 1, APART))
+        self.high = np.append(np.log(highest), np.full(width - 1, np.log(highest / lowest)))
+
+    def of_rates(self, rates: np.ndarray) -> np.ndarray:
+        return np.diff(np.log(rates), prepend=0.0)
+
+    def rates(self, x: np.ndarray) -> np.ndarray:
         return np.exp(np.minimum(np.cumsum(x), 700.0))
+
+    def pulled_back(self, by_logs: np.ndarray, _: np.ndarray) -> np.ndarray:
+        """Slopes by x from those by `log w`: a gap moves all rates above it."""
+        return np.cumsum(by_logs[:, ::-1], axis=1)[:, ::-1]
+
+
+class _Shares:
+    """`x = (log w_1, f_2, …)`, each rate the share f of the room that the ones above it leave.
+
+    log w_{i+1} = log w_i + APART + f_{i+1} (log highest − (m − i) APART − log w_i), i = 1 … m − 1.
+    """
+
+    def __init__(self, width: int, lowest: float, highest: float) -> None:
+        top = np.log(highest)
+        self._tops = top - APART * np.arange(width - 1, 0, -1)
+        self.low = np.append(np.log(lowest), np.zeros(width - 1))
+        self.high = np.append(self._tops[0], np.ones(width - 1))
+
+    def of_rates(self, rates: np.ndarray) -> np.ndarray:
+        logs = np.log(rates)
+        room = np.maximum(self._tops - logs[:-1], 1e-12)
+        return np.append(logs[0], (np.diff(logs) - APART) / room)
+
+    def rates(self, x: np.ndarray) -> np.ndarray:
+        logs = [float(x[0])]
+        for top, share in zip(self._tops, x[1:], strict=True):
+            logs.append(logs[-1] + APART + share * (top - logs[-1]))
+        return np.exp(np.array(logs))
+
+    def pulled_back(self, by_logs: np.ndarray, x: np.ndarray) -> np.ndarray:
+        logs = np.log(self.rates(x))
+        slopes, above = np.empty_like(by_logs), by_logs[:, -1]
+        for i in range(x.size - 1, 0, -1):
+            slopes[:, i] = above * (self._tops[i - 1] - logs[i - 1])
+            above = by_logs[:, i - 1] + (1 - x[i]) * above
+        slopes[:, 0] = above
+        return slopes
+
+
+def _solve(
+    sampled: SampledKernel, chart: _Gaps | _Shares, start: np.ndarray, rounds: int
+) -> np.ndarray:
+    low, high, scale = chart.low, chart.high, np.sqrt(sampled.energy)
+    best = [np.inf, start]
 
     # Rotated to the few rows that there are columns: the solver's own SVDs are of tall matrices.
     @functools.lru_cache(maxsize=2)
     def turned(key: bytes) -> tuple[np.ndarray, np.ndarray]:
-        rates = rates_of(np.frombuffer(key))
+        x = np.frombuffer(key)
+        rates = chart.rates(x)
+        if not np.isfinite(rates).all():
+            raise _Flat
         found = project(sampled, rates)
         moved = found.basis * found.readouts * (0.5 - np.outer(sampled.times, rates))
         Q = found.orthonormal
         moved -= _combined(Q, _coordinates(Q, moved))
-        # −∂r/∂log w_i, summed over the rates that a gap moves.
-        slopes = -np.cumsum(moved[:, ::-1], axis=1)[:, ::-1]
+        slopes = -chart.pulled_back(moved, x)
         R = _tall_qr(np.column_stack([slopes, found.residual]))[1] / scale
+        error = float(np.linalg.norm(R[:, -1]))
+        if error < best[0]:
+            best[:] = error, rates
+        # The solver divides by the gradient. It is zero where no rate sees the kernel.
+        if not np.abs(R[:, :-1].T @ R[:, -1]).max() > _FLAT:
+            raise _Flat
         return R[:, -1], R[:, :-1]
 
     def residual(x: np.ndarray) -> np.ndarray:
@@ -166,16 +243,19 @@ def _refine(
     def jacobian(x: np.ndarray) -> np.ndarray:
         return turned(x.tobytes())[1]
 
-    x = np.diff(np.log(start), prepend=0.0)
+    x = chart.of_rates(start)
     inside = np.clip(x, low + 1e-9 * (high - low), high - 1e-9 * (high - low))
-    found = scipy.optimize.least_squares(
-        residual,
-        inside,
-        jacobian,  # pyright: ignore[reportArgumentType]
-        bounds=(low, high),
-        xtol=1e-10,
-        ftol=1e-10,
-        gtol=None,  # pyright: ignore[reportArgumentType]
-        max_nfev=rounds,
-    )
-    return rates_of(found.x)
+    try:
+        found = scipy.optimize.least_squares(
+            residual,
+            inside,
+            jacobian,  # pyright: ignore[reportArgumentType]
+            bounds=(low, high),
+            xtol=1e-10,
+            ftol=1e-10,
+            gtol=None,  # pyright: ignore[reportArgumentType]
+            max_nfev=rounds,
+        )
+    except (_Flat, np.linalg.LinAlgError):
+        return best[1]
+    return chart.rates(found.x)

@@ -14,9 +14,10 @@ from remanence.errors import RemanenceError
 from remanence.theory._exponential_quadrature import (
     Kernel,
     SampledKernel,
-    real_array,
     sample_kernel,
 )
+from remanence.theory._grids import real_array, real_number, time_array
+from remanence.theory.kernels import BumpKernel
 
 Rates = Float64[np.ndarray, "*rates"]
 
@@ -26,11 +27,18 @@ _SERIES = 12.0
 _ROOT = math.sqrt(2 * math.pi)
 
 
+def _rates(owner: str, rates: Any) -> Rates:
+    w = real_array(owner, "rates", rates)
+    if (w < 0).any():
+        raise RemanenceError(f"{owner}: rates must be at least 0, got {w.min():g}")
+    return w
+
+
 class AbstractFlowTarget(abc.ABC):
     """A target kernel ρ on [0, ∞)."""
 
     @abc.abstractmethod
-    def transform(self, rates: Rates) -> tuple[Rates, Rates]:
+    def transform(self, rates: Any) -> tuple[Rates, Rates]:
         """`L(w) = ∫ρ e^{−wt} dt` and `L'(w)`."""
 
     @property
@@ -39,7 +47,7 @@ class AbstractFlowTarget(abc.ABC):
         """`∫ρ² dt`."""
 
     @abc.abstractmethod
-    def __call__(self, times: Float64[np.ndarray, "*times"]) -> Float64[np.ndarray, "*times"]:
+    def __call__(self, times: Any) -> Float64[np.ndarray, "*times"]:
         """`ρ(t)`."""
 
 
@@ -56,8 +64,8 @@ class ExponentialTarget(AbstractFlowTarget):
     rates: Sequence[float | int] | np.ndarray
 
     def __post_init__(self) -> None:
-        a = real_array(self.coefficients, "ExponentialTarget", "coefficients")
-        w = real_array(self.rates, "ExponentialTarget", "rates")
+        a = real_array("ExponentialTarget", "coefficients", self.coefficients)
+        w = real_array("ExponentialTarget", "rates", self.rates)
         if a.ndim != 1 or a.shape != w.shape or not (w > 0).all():
             raise RemanenceError(
                 "ExponentialTarget: give as many coefficients as rates, and positive rates"
@@ -65,17 +73,19 @@ class ExponentialTarget(AbstractFlowTarget):
         object.__setattr__(self, "coefficients", a)
         object.__setattr__(self, "rates", w)
 
-    def transform(self, rates: Rates) -> tuple[Rates, Rates]:
-        sums = rates[..., None] + np.asarray(self.rates)
-        return (self.coefficients / sums).sum(-1), -(self.coefficients / sums**2).sum(-1)
+    def transform(self, rates: Any) -> tuple[Rates, Rates]:
+        sums = _rates("ExponentialTarget", rates)[..., None] + np.asarray(self.rates)
+        value, slope = (self.coefficients / sums).sum(-1), (self.coefficients / sums**2).sum(-1)
+        return np.asarray(value), np.asarray(-slope)
 
     @property
     def energy(self) -> float:
         w = np.asarray(self.rates)
         return float(self.coefficients @ (self.coefficients / (w[:, None] + w)).sum(-1))
 
-    def __call__(self, times: Float64[np.ndarray, "*times"]) -> Float64[np.ndarray, "*times"]:
-        return np.exp(-times[..., None] * self.rates) @ self.coefficients
+    def __call__(self, times: Any) -> Float64[np.ndarray, "*times"]:
+        t = time_array("ExponentialTarget", times)
+        return np.asarray(np.exp(-t[..., None] * self.rates) @ self.coefficients)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,28 +98,38 @@ class DelayedGaussian(AbstractFlowTarget):
     beyond by its asymptotic series, so that nothing overflows and nothing cancels.
 
     Source: derived (completing the square).
+
+    Raises:
+        RemanenceError: if the delay is below 0, the width not positive, or one no finite number.
     """
 
     delay: float | int
     width: float | int = 1.0
     height: float | int = 1.0
+    _kernel: BumpKernel = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not (np.isfinite([self.delay, self.width, self.height]).all() and self.width > 0):
+        owner = "DelayedGaussian"
+        delay = real_number(owner, "delay", self.delay, least=0)
+        width = real_number(owner, "width", self.width, above=0)
+        height = real_number(owner, "height", self.height)
+        if not math.isfinite(height * height * width):
             raise RemanenceError(
-                f"DelayedGaussian: delay {self.delay}, width {self.width} and height "
-                f"{self.height} must be finite, the width positive"
+                f"{owner}: the energy of height {height:g} and width {width:g} overflows; scale "
+                "the kernel"
             )
+        object.__setattr__(self, "_kernel", BumpKernel(delay, width, height))
 
-    def transform(self, rates: Rates) -> tuple[Rates, Rates]:
+    def transform(self, rates: Any) -> tuple[Rates, Rates]:
+        rates = _rates("DelayedGaussian", rates)
         D, s = float(self.delay), float(self.width)
         z = D / s - rates * s
-        floor = math.exp(-(D**2) / (2 * s**2))
+        floor = math.exp(-(D / s) * (D / s) / 2)
         if z.size and z.min() > 0:
             # Φ is no tail, and neither form is needed but this.
             exponent = -rates * (D - rates * s**2 / 2)
             value = self.height * s * _ROOT * np.exp(exponent) * scipy.special.ndtr(z)
-            return value, -s * z * value - self.height * s**2 * floor
+            return np.asarray(value), np.asarray(-s * z * value - self.height * s**2 * floor)
         near = z > 0
         exponent = np.where(near, -rates * (D - rates * s**2 / 2), 0.0)
         first = _ROOT * np.exp(exponent) * scipy.special.ndtr(np.where(near, z, 0.0))
@@ -123,12 +143,10 @@ class DelayedGaussian(AbstractFlowTarget):
 
     @property
     def energy(self) -> float:
-        s = float(self.width)
-        share = scipy.special.ndtr(np.sqrt(2) * self.delay / s)
-        return float(self.height**2 * s * np.sqrt(np.pi) * share)
+        return self._kernel.l2_norm() ** 2
 
-    def __call__(self, times: Float64[np.ndarray, "*times"]) -> Float64[np.ndarray, "*times"]:
-        return self.height * np.exp(-(((times - self.delay) / self.width) ** 2) / 2)
+    def __call__(self, times: Any) -> Float64[np.ndarray, "*times"]:
+        return self._kernel(times)
 
 
 def _mills_gap(x: Rates) -> Rates:
@@ -147,31 +165,34 @@ class KernelTarget(AbstractFlowTarget):
     kernel itself; `fastest` says of a rate that must be resolved as well.
 
     Raises:
-        RemanenceError: if the kernel is not square-integrable or not real.
+        RemanenceError: if the kernel is not square-integrable, not real or not to be resolved, or
+            `fastest` is no positive number.
     """
 
     _sampled: SampledKernel
 
     def __init__(self, kernel: Kernel, *, times: Any = None, fastest: float | None = None) -> None:
+        if fastest is not None:
+            fastest = real_number("KernelTarget", "fastest", fastest, above=0)
         self._kernel = kernel
         self._sampled = sample_kernel(kernel, times, owner="KernelTarget", rate=fastest)
 
-    def transform(self, rates: Rates) -> tuple[Rates, Rates]:
+    def transform(self, rates: Any) -> tuple[Rates, Rates]:
         t = self._sampled.times
         weighted = self._sampled.weights * self._sampled.values
-        decays = np.exp(-rates[..., None] * t)
-        return decays @ weighted, -(decays @ (weighted * t))
+        decays = np.exp(-_rates("KernelTarget", rates)[..., None] * t)
+        return np.asarray(decays @ weighted), np.asarray(-(decays @ (weighted * t)))
 
     @property
     def energy(self) -> float:
         return self._sampled.energy
 
-    def __call__(self, times: Float64[np.ndarray, "*times"]) -> Float64[np.ndarray, "*times"]:
+    def __call__(self, times: Any) -> Float64[np.ndarray, "*times"]:
+        t = time_array("KernelTarget", times)
         if callable(self._kernel):
-            return real_array(self._kernel(times.ravel()), "KernelTarget", "values").reshape(
-                times.shape
-            )
-        return np.interp(times, self._sampled.times, self._sampled.values, right=0.0)
+            values = real_array("KernelTarget", "the kernel's value", self._kernel(t.ravel()))
+            return values.reshape(t.shape)
+        return np.asarray(np.interp(t, self._sampled.times, self._sampled.values, right=0.0))
 
 
 class PlateauTarget(AbstractFlowTarget):
@@ -183,16 +204,22 @@ class PlateauTarget(AbstractFlowTarget):
     """
 
     def __init__(self, memory: ExponentialTarget, late: DelayedGaussian) -> None:
+        for part, kind in ((memory, ExponentialTarget), (late, DelayedGaussian)):
+            if not isinstance(part, kind):
+                raise RemanenceError(
+                    f"PlateauTarget: give an ExponentialTarget and a DelayedGaussian, got "
+                    f"{type(part).__name__} for the {kind.__name__}"
+                )
         self.memory, self.late = memory, late
 
-    def transform(self, rates: Rates) -> tuple[Rates, Rates]:
+    def transform(self, rates: Any) -> tuple[Rates, Rates]:
         early, late = self.memory.transform(rates), self.late.transform(rates)
-        return early[0] + late[0], early[1] + late[1]
+        return np.asarray(early[0] + late[0]), np.asarray(early[1] + late[1])
 
     @property
     def energy(self) -> float:
         crossed = self.memory.coefficients @ self.late.transform(np.asarray(self.memory.rates))[0]
         return self.memory.energy + self.late.energy + 2 * float(crossed)
 
-    def __call__(self, times: Float64[np.ndarray, "*times"]) -> Float64[np.ndarray, "*times"]:
-        return self.memory(times) + self.late(times)
+    def __call__(self, times: Any) -> Float64[np.ndarray, "*times"]:
+        return np.asarray(self.memory(times) + self.late(times))

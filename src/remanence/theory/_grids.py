@@ -38,23 +38,37 @@ def real_number(
 ) -> float:
     """`value` as a float; `RemanenceError` unless it is a finite number in the range."""
     real = isinstance(value, numbers.Real | np.number) and not isinstance(value, bool)
-    number = float(value) if real and not np.iscomplexobj(value) else math.nan  # pyright: ignore[reportArgumentType]
+    try:
+        number = float(value) if real and not np.iscomplexobj(value) else math.nan  # pyright: ignore[reportArgumentType]
+    except OverflowError:
+        number = math.inf
     if not (math.isfinite(number) and number > above and number >= least):
         bounds = [f" above {above:g}"] * (above > -math.inf)
         bounds += [f" of at least {least:g}"] * (least > -math.inf)
         raise RemanenceError(
-            f"{owner}: {name} must be a finite number{''.join(bounds)}, got {value!r:.60}"
+            f"{owner}: {name} must be a finite number{''.join(bounds)}, got {shown(value)}"
         )
     return number
 
 
 def whole_number(owner: str, name: str, value: Any, least: int) -> int:
-    """`value` as an int; `RemanenceError` unless it is a whole number, at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+    """`value` as an int; `RemanenceError` unless it is whole, at least `least` and below 2⁶³."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or not least <= int(value) < 2**63:  # pyright: ignore[reportArgumentType]
         raise RemanenceError(
-            f"{owner}: {name} must be a whole number of at least {least}, got {value!r:.60}"
+            f"{owner}: {name} must be a whole number of at least {least}, got {shown(value)}"
         )
-    return int(value)
+    return int(value)  # pyright: ignore[reportArgumentType]
+
+
+def shown(value: Any) -> str:
+    """`value` as an error message quotes it: on one line, at most 60 characters."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:
+        # Python does not print integers of more than 4300 digits.
+        text = f"a {type(value).__name__} too large to print"
+    return text[:60]
 
 
 def time_array(owner: str, value: Any) -> Float64[np.ndarray, "..."]:

@@ -1,28 +1,12 @@
 """What the perturbation errors ask of their arguments."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from remanence.errors import RemanenceError
-
-
-def finite_reals(owner: str, name: str, value: Any) -> np.ndarray:
-    """`value` in float64; `RemanenceError` unless it is an array of finite real numbers."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise RemanenceError(f"{owner}: {name} is ragged; give an array") from None
-    if array.dtype.kind == "c":
-        raise RemanenceError(f"{owner}: {name} is complex; give real and imaginary part apart")
-    if array.dtype.kind not in "fiub":
-        raise RemanenceError(f"{owner}: {name} must be an array of numbers, got {array.dtype}")
-    array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        raise RemanenceError(f"{owner}: {name} has entries that are NaN or infinite")
-    return array
+from remanence.theory._grids import real_array, real_number
 
 
 def checked_parameters(owner: str, parameters: Any) -> dict[str, np.ndarray]:
@@ -33,7 +17,7 @@ def checked_parameters(owner: str, parameters: Any) -> dict[str, np.ndarray]:
         )
     checked = {}
     for name, value in parameters.items():
-        array = finite_reals(owner, f"parameter {name!r}", value)
+        array = real_array(owner, f"parameter {name!r}", value)
         if array.ndim > 2 or not array.size:
             raise RemanenceError(
                 f"{owner}: parameter {name!r} has shape {array.shape}; give a number, a vector "
@@ -43,12 +27,24 @@ def checked_parameters(owner: str, parameters: Any) -> dict[str, np.ndarray]:
     return checked
 
 
-def radius_of(owner: str, radius: float | int) -> float:
+def radius_of(owner: str, radius: Any) -> float:
     """`radius` as a float; `RemanenceError` unless it is a finite number from 0 on."""
-    value = float(radius)
-    if not (math.isfinite(value) and value >= 0):
-        raise RemanenceError(f"{owner}: radius must be a finite number from 0 on, got {radius}")
-    return value
+    return real_number(owner, "radius", radius, least=0)
+
+
+def function_of(owner: str, name: str, value: Any, signature: str) -> None:
+    """`RemanenceError` unless `value` can be called; `signature` says as what."""
+    if not callable(value):
+        raise RemanenceError(f"{owner}: {name} must be a function {signature}, got {value!r:.60}")
+
+
+def generator_of(owner: str, rng: Any) -> None:
+    """`RemanenceError` unless `rng` is a random generator of NumPy."""
+    if not isinstance(rng, np.random.Generator):
+        raise RemanenceError(
+            f"{owner}: rng must be a numpy.random.Generator, such as "
+            f"numpy.random.default_rng(0), got {rng!r:.60}"
+        )
 
 
 def spectral_norm(array: np.ndarray) -> float:

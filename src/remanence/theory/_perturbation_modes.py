@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from remanence.errors import RemanenceError
-from remanence.theory._perturbation_arrays import finite_reals, radius_of
+from remanence.theory._grids import real_array, whole_number
+from remanence.theory._perturbation_arrays import function_of, radius_of
 
 
 def stability_radius(rates: Any) -> float:
@@ -17,11 +18,25 @@ def stability_radius(rates: Any) -> float:
     Under the direct parametrisation, λ itself being the parameter, the error over [0, ∞) is
     infinite at this radius and beyond. It is the spectral abscissa with the other sign. Of a
     normal matrix it is also the distance, in 2-norm, to the nearest unstable one.
+
+    Args:
+        rates: λ, real or complex; the eigenvalues of a matrix, not the matrix itself.
     """
-    values = np.asarray(rates)
-    if not values.size or not np.isfinite(values).all():
-        raise RemanenceError("stability_radius: rates must be finite numbers, at least one")
-    return max(0.0, float(np.min(-np.real(values))))
+    owner = "stability_radius"
+    try:
+        values = np.asarray(rates)
+    except ValueError:
+        raise RemanenceError(f"{owner}: rates are ragged; give a list of numbers") from None
+    if values.ndim > 1:
+        raise RemanenceError(
+            f"{owner}: rates have shape {values.shape}; of a matrix give the eigenvalues, "
+            "numpy.linalg.eigvals(A)"
+        )
+    if values.dtype.kind not in "fiuc" or not values.size or not np.isfinite(values).all():
+        raise RemanenceError(
+            f"{owner}: rates must be finite numbers, at least one, got {rates!r:.60}"
+        )
+    return max(0.0, -float(np.max(np.real(values))))
 
 
 def mode_errors(rates: Any, perturbed: Any, readouts: Any = 1.0) -> Float[np.ndarray, "*modes"]:
@@ -47,8 +62,11 @@ def mode_errors(rates: Any, perturbed: Any, readouts: Any = 1.0) -> Float[np.nda
         raise RemanenceError(f"{owner}: rates must be negative, got {rates.max():g}")
     stable = perturbed < 0
     below = np.where(stable, perturbed, -1.0)
-    # As a quotient, because the difference of two large reciprocals has no digits.
-    change = np.abs(readouts * (below - rates)) / (rates * below)
+    # As a quotient, because the difference of two large reciprocals has no digits; by the larger
+    # rate first, because the product of two small ones is 0.
+    larger, smaller = np.maximum(-rates, -below), np.minimum(-rates, -below)
+    with np.errstate(over="ignore"):
+        change = np.abs(below - rates) / larger * np.abs(readouts) / smaller
     return np.where(stable | (readouts == 0), np.where(stable, change, 0.0), np.inf)
 
 
@@ -91,11 +109,12 @@ def readout_errors(
     (500.0, 0.5)
     """
     owner = "readout_errors"
-    values = finite_reals(owner, "rates", rates)
+    values = real_array(owner, "rates", rates)
     if (values >= 0).any():
         raise RemanenceError(f"{owner}: rates must be negative, got {values.max():g}")
     size = radius_of(owner, radius)
-    return np.full(values.shape, size) if normalised else np.asarray(size / -values)
+    with np.errstate(over="ignore"):
+        return np.full(values.shape, size) if normalised else np.asarray(size / -values)
 
 
 def relative_modulus(
@@ -116,32 +135,50 @@ def relative_modulus(
         radius: β.
         parameters: the grid of `w`; points where `f(w)` is not negative are left out.
         offsets: how many δ, from −β to β.
+
+    Raises:
+        RemanenceError: for bad arguments, and where `f(w)` is NaN or infinite.
     """
     owner = "relative_modulus"
-    grid = np.atleast_1d(finite_reals(owner, "parameters", parameters)).ravel()
+    grid = np.atleast_1d(real_array(owner, "parameters", parameters)).ravel()
     size = radius_of(owner, radius)
-    if offsets < 2:
-        raise RemanenceError(f"{owner}: offsets must be at least 2, got {offsets}")
-    values = np.asarray(rate(grid), np.float64)
-    if values.shape != grid.shape:
+    count = whole_number(owner, "offsets", offsets, 2)
+    function_of(owner, "rate", rate, "from parameters to rates")
+    values = _rates(owner, rate, grid)
+    if not np.isfinite(values).all():
+        where = grid[~np.isfinite(values)][0]
         raise RemanenceError(
-            f"{owner}: rate gives shape {values.shape} for parameters of shape {grid.shape}"
+            f"{owner}: rate is NaN or infinite at {where:g}; leave it out of parameters"
         )
     stable = values < 0
     if not stable.any():
         raise RemanenceError(f"{owner}: no parameter of the grid has a negative rate")
-    moved = np.asarray(
-        rate(np.concatenate([grid + delta for delta in np.linspace(-size, size, offsets)]))
-    )
-    around = np.asarray(moved, np.float64).reshape(offsets, -1)[:, stable]
+    moved = np.concatenate([grid + delta for delta in np.linspace(-size, size, count)])
+    around = _rates(owner, rate, moved).reshape(count, -1)[:, stable]
     if not (around < 0).all():
         return math.inf
-    with np.errstate(over="ignore"):
-        return float(np.max(np.abs((values[stable] - around) / around)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        change = np.abs((values[stable] - around) / around)
+    # At an infinite f(w + δ) nothing is left of the mode: f(w)/f(w + δ) is 0.
+    return float(np.max(np.where(np.isinf(around), 1.0, change)))
+
+
+def _rates(
+    owner: str, rate: Callable[[np.ndarray], Any], parameters: Float[np.ndarray, " w"]
+) -> Float[np.ndarray, " w"]:
+    with np.errstate(all="ignore"):
+        values = np.asarray(rate(parameters))
+    if values.dtype.kind not in "fiu":
+        raise RemanenceError(f"{owner}: rate must give real numbers, got {values.dtype}")
+    if values.shape != parameters.shape:
+        raise RemanenceError(
+            f"{owner}: rate gives shape {values.shape} for parameters of shape {parameters.shape}"
+        )
+    return values.astype(np.float64)
 
 
 def _broadcast(owner: str, **values: Any) -> list[np.ndarray]:
-    arrays = [finite_reals(owner, name, value) for name, value in values.items()]
+    arrays = [real_array(owner, name, value) for name, value in values.items()]
     try:
         return list(np.broadcast_arrays(*arrays))
     except ValueError:

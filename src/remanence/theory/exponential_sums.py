@@ -7,15 +7,17 @@ is that of the sum: `‖ρ − ρ̂‖`, here in L²[0, ∞), the norm of white 
   Jackson type (and of HiPPO-LegS, β = 1). Exponentially decaying smooth kernels are approximated
   at once. A power law `(1 + t)^{−p}` costs a power of m with the best β, and a logarithm with a
   fixed one.
-- *Free rates* approximate power laws geometrically in √m, by rates that go to 0 with m. The
-  curse of memory is a statement about *stable* approximation: the distance of the rates from 0
-  is what a perturbation of the parameters may cost. So every result gives its error **and** its
-  spectral abscissa `−min w`, and `min_rate` asks for stability.
+- *Free rates* approximate power laws faster than geometrically in √m (widths to 32), by rates
+  that go to 0 with m. The curse of memory is a statement about *stable* approximation: the
+  distance of the rates from 0 is what a perturbation of the parameters may cost. So every result
+  gives its error **and** its spectral abscissa `−min w`, and `min_rate` asks for stability.
 
 Kernels are functions of an array of times, on `[0, ∞)`, or values on a grid `times`, with the
 trapezoidal rule on it (and then nothing is known beyond the grid). Functions are integrated by
 adaptive Gauss–Legendre panels on a logarithmic scale, to a relative 1e-12 of their norm; jumps
-cost digits (1e-7), and what is narrower than a hundredth of its time may be stepped over.
+cost digits (1e-7). A kernel with `break_points()`, as those of `kernels`, is looked at between
+these. In others what is narrower than a thousandth of its time may be stepped over: where nothing
+else is there that is an error, beside something else it is silent.
 
 Source: Li, Han, E & Li (ICLR 2021) and, as restated there, Wang, Li & Li (ICLR 2024) for the
 family and its theorems; derived for the rest: the basis `φ_n` is the Takenaka–Malmquist basis of
@@ -38,9 +40,9 @@ from remanence.theory._exponential_quadrature import (
     NODES,
     Kernel,
     SampledKernel,
-    real_array,
     sample_kernel,
 )
+from remanence.theory._grids import real_array, real_number, time_array, whole_number
 
 __all__ = [
     "ExponentialSum",
@@ -84,12 +86,12 @@ class ExponentialSum:
 
     def __call__(self, times: Any) -> Float64[np.ndarray, "*times"]:
         """`ρ̂(t)`."""
-        t = real_array(times, "ExponentialSum", "times")
+        t = time_array("ExponentialSum", times)
         return np.asarray(np.exp(-t[..., None] * self.rates) @ self.coefficients)
 
     def system(self, step: float | int = 1.0) -> DiagonalStateSpace:
         """The system of impulse response `g_j = ρ̂(j · step)`; for `∫ρ̂x`, times the step."""
-        _require_positive(step, "ExponentialSum.system", "step")
+        step = real_number("ExponentialSum.system", "step", step, above=0)
         ones = np.ones((self.rates.size, 1))
         return DiagonalStateSpace(
             np.exp(-self.rates * step), ones, self.coefficients[None], paired=[False] * len(ones)
@@ -129,7 +131,7 @@ class UniformExponentialSum:
 
     def __call__(self, times: Any) -> Float64[np.ndarray, "*times"]:
         """`ρ̂(t)`."""
-        t = real_array(times, "UniformExponentialSum", "times")
+        t = time_array("UniformExponentialSum", times)
         return np.asarray(uniform_basis(t, self.coordinates.size, self.rate) @ self.coordinates)
 
     def system(self, step: float | int = 1.0) -> StateSpace:
@@ -137,7 +139,7 @@ class UniformExponentialSum:
 
         `A` is `e^{step · A_c}` of `orthonormal_realisation`: triangular, and well conditioned.
         """
-        _require_positive(step, "UniformExponentialSum.system", "step")
+        step = real_number("UniformExponentialSum.system", "step", step, above=0)
         A, b = orthonormal_realisation(self.rates)
         return StateSpace(scipy.linalg.expm(step * A), b[:, None], self.coordinates[None])
 
@@ -151,14 +153,15 @@ def uniform_basis(
     of the Jacobi polynomials, stable to a width of hundreds.
 
     Raises:
-        RemanenceError: if times are not real numbers or the rate is not positive.
+        RemanenceError: if times are not real numbers from 0, the width no whole number from 1 or
+            the rate not positive.
 
         >>> uniform_basis([0.0], 2, 0.5).round(6).tolist()        # φ_n(0) = √(2β(n+1))
         [[1.0, 1.414214]]
     """
-    t = real_array(times, "uniform_basis", "times")
-    _require_positive(rate, "uniform_basis", "rate")
-    _require_width(width, "uniform_basis")
+    t = time_array("uniform_basis", times)
+    rate = real_number("uniform_basis", "rate", rate, above=0)
+    width = whole_number("uniform_basis", "width", width, 1)
     s = np.exp(-rate * t)
     x = 2 * s - 1
     before, now = np.zeros_like(x), np.ones_like(x)
@@ -186,7 +189,7 @@ def orthonormal_realisation(
     Raises:
         RemanenceError: if a rate is not positive.
     """
-    w = real_array(rates, "orthonormal_realisation", "rates")
+    w = real_array("orthonormal_realisation", "rates", rates)
     if w.ndim != 1 or not w.size or not (w > 0).all():
         raise RemanenceError("orthonormal_realisation: rates must be a vector of positive numbers")
     b = np.sqrt(2 * w)
@@ -230,15 +233,18 @@ def uniform_exponential_sums(
 
     With a given rate all widths are one projection: the basis is nested.
     """
-    for width in widths:
-        _require_width(width, _UNIFORM)
-    if not len(widths):
+    try:
+        every = list(widths)
+    except TypeError:
+        raise RemanenceError(
+            f"{_UNIFORM}: widths must be a list of whole numbers, got {widths!r:.60}"
+        ) from None
+    widths = [whole_number(_UNIFORM, "width", width, 1) for width in every]
+    given = None if rate is None else real_number(_UNIFORM, "rate", rate, above=0)
+    if not widths:
         return ()
-    if rate is not None:
-        _require_positive(rate, _UNIFORM, "rate")
     most = max(widths)
     nodes = max(NODES, int(0.6 * most) + 12)
-    given = None if rate is None else float(rate)
     sampled = sample_kernel(kernel, times, owner=_UNIFORM, nodes=nodes, rate=given)
     if given is not None:
         errors = _uniform_errors(sampled, most, given)
@@ -292,22 +298,22 @@ def free_exponential_sum(
     thousand times slower than its energy's end).
 
     Raises:
-        RemanenceError: if the kernel is not square-integrable or not real, or bounds leave no
-            room.
+        RemanenceError: if the kernel is not square-integrable or not real, oscillates or jumps
+            too often to be resolved, or if bounds leave no room.
 
         >>> found = free_exponential_sum(lambda t: 0.9**t, 4)
         >>> found.rates.round(6).tolist()                         # log(1/.9), and no more needed
         [0.105361]
     """
-    _require_width(width, _FREE)
+    width = whole_number(_FREE, "width", width, 1)
     for bound, name in ((min_rate, "min_rate"), (max_rate, "max_rate")):
         if bound is not None:
-            _require_positive(bound, _FREE, name)
+            real_number(_FREE, name, bound, above=0)
     sampled = sample_kernel(kernel, times, owner=_FREE, rate=None)
     low, high = sampled.rates
     low = max(low, min_rate) if min_rate is not None else low
     high = min(high, max_rate) if max_rate is not None else high
-    if not low * np.exp(0.05 * width) < high:
+    if not np.log(low) + 0.05 * width < np.log(high):
         raise RemanenceError(
             f"{_FREE}: no room for {width} rates between {low:.3g} and {high:.3g}, the bounds and "
             "what the kernel's times resolve; widen the bounds or take fewer"
@@ -351,13 +357,3 @@ def _uniform(
     return UniformExponentialSum(
         rate, coordinates, float(measured), float(np.sqrt(sampled.energy))
     )
-
-
-def _require_width(width: int, owner: str) -> None:
-    if width < 1:
-        raise RemanenceError(f"{owner}: a sum of {width} exponentials; give at least 1")
-
-
-def _require_positive(value: float | int, owner: str, name: str) -> None:
-    if not 0 < value < np.inf:
-        raise RemanenceError(f"{owner}: {name} {value} must be positive and finite")

@@ -31,7 +31,6 @@ import scipy.integrate
 from jaxtyping import Float64
 
 from remanence.errors import NumericalError, RemanenceError
-from remanence.theory._exponential_quadrature import real_array
 from remanence.theory._flow_targets import (
     AbstractFlowTarget,
     DelayedGaussian,
@@ -39,6 +38,7 @@ from remanence.theory._flow_targets import (
     KernelTarget,
     PlateauTarget,
 )
+from remanence.theory._grids import real_array, real_number, time_array, whole_number
 
 __all__ = [
     "AbstractFlowTarget",
@@ -81,7 +81,7 @@ def flow_loss(target: AbstractFlowTarget, coefficients: Any, rates: Any) -> floa
         >>> flow_loss(ExponentialTarget([1.0], [1.0]), [0.0], [2.0])
         0.5
     """
-    a, w = _start(coefficients, rates, "flow_loss")
+    a, w = _start(target, coefficients, rates, "flow_loss")
     return _loss(target, target.energy, a, w)
 
 
@@ -89,7 +89,7 @@ def flow_gradients(
     target: AbstractFlowTarget, coefficients: Any, rates: Any
 ) -> tuple[Vector, Vector]:
     """`∂J/∂a` and `∂J/∂w`; as `flow_loss`."""
-    a, w = _start(coefficients, rates, "flow_gradients")
+    a, w = _start(target, coefficients, rates, "flow_gradients")
     return _gradients(target, a, w)
 
 
@@ -113,8 +113,10 @@ def gradient_flow(
         horizon: flow time; LSODA takes long steps on plateaus, so 1e12 is no more work.
         escape: δ; the flow ends when J has fallen by so much, and that time is `escape_time`.
         log_rates: the flow of `log w` instead of `w`, `d(log w)/dτ = −w ∂J/∂w`.
-        times: where to keep the trajectory; LSODA's own steps if left out.
-        rtol, atol: of LSODA, on `(a, w)` or `(a, log w)`.
+        times: where to keep the trajectory, ascending from 0 to the horizon, as far as the flow
+            goes; LSODA's own steps if left out.
+        rtol, atol: of LSODA, on `(a, w)` or `(a, log w)`; rtol from 1e-13 and below 1,
+            atol from 1e-100.
 
     Raises:
         RemanenceError: if the start or the numbers do not fit.
@@ -126,55 +128,63 @@ def gradient_flow(
         >>> gradient_flow(target, **start, horizon=1e6, escape=0.01).escape_time > 10
         True
     """
-    a, w = _start(coefficients, rates, "gradient_flow")
+    owner = "gradient_flow"
+    a, w = _start(target, coefficients, rates, owner)
     width = a.size
-    if not 0 < horizon < np.inf or (escape is not None and not 0 < escape < np.inf):
-        raise RemanenceError(
-            f"gradient_flow: horizon {horizon} and escape {escape} must be positive and finite"
-        )
+    horizon = real_number(owner, "horizon", horizon, above=0)
+    drop = np.inf if escape is None else real_number(owner, "escape", escape, above=0)
+    _require_flag(log_rates, owner)
+    kept = None if times is None else _kept_times(times, horizon, owner)
+    rtol = real_number(owner, "rtol", rtol, least=1e-13)
+    atol = real_number(owner, "atol", atol, least=1e-100)
+    if rtol >= 1:
+        raise RemanenceError(f"{owner}: rtol must be below 1, got {rtol:g}")
     energy = target.energy
     whole = _loss(target, energy, a, w)
 
     def split(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return x[:width], (np.exp(x[width:]) if log_rates else x[width:])
 
+    # Trial steps of the solver may be beyond the wall; there it cannot go on.
+    def inside(rate: np.ndarray) -> bool:
+        return bool(((rate > 0) & np.isfinite(rate)).all())
+
     def slope(_: float, x: np.ndarray) -> np.ndarray:
         now, rate = split(x)
-        if not (rate > 0).all():
-            # A trial step of the solver beyond the wall; the event below ends the flow at it.
+        if not inside(rate):
             return np.full(x.shape, np.nan)
         by_a, by_w = _gradients(target, now, rate)
         return -np.concatenate([by_a, by_w * rate if log_rates else by_w])
 
     def fallen(_: float, x: np.ndarray) -> float:
-        return (
-            _loss(target, energy, *split(x))
-            - whole
-            + (np.inf if escape is None else float(escape))
-        )
+        now, rate = split(x)
+        return _loss(target, energy, now, rate) - whole + drop if inside(rate) else np.inf
 
     fallen.terminal = True  # pyright: ignore[reportFunctionMemberAccess]
     solution = scipy.integrate.solve_ivp(
         slope,
-        (0.0, float(horizon)),
+        (0.0, horizon),
         np.concatenate([a, np.log(w) if log_rates else w]),
         method="LSODA",
-        t_eval=None if times is None else np.asarray(times, np.float64),
+        t_eval=kept,
         events=None if escape is None else fallen,
         rtol=rtol,
         atol=atol,
     )
-    found_a, found_w = solution.y[:width].T, solution.y[width:].T
+    # A list of nothing where the flow ended before the first of the given times.
+    x = np.asarray(solution.y, np.float64).reshape(2 * width, -1)
+    ends = np.asarray(solution.t, np.float64)
+    found_a, found_w = x[:width].T, x[width:].T
     found_w = np.exp(found_w) if log_rates else found_w
-    if not solution.success or not np.isfinite(solution.y).all() or not (found_w > 0).all():
+    if not solution.success or not np.isfinite(x).all() or not (found_w > 0).all():
+        last = f"at τ = {ends[-1]:.3g}, min w = {found_w.min():.3g}" if ends.size else "at once"
         raise NumericalError(
-            f"gradient_flow: LSODA stopped at τ = {solution.t[-1]:.3g}, min w = "
-            f"{np.nanmin(found_w):.3g}; log_rates=True keeps rates positive"
+            f"gradient_flow: LSODA stopped {last}; log_rates=True keeps rates positive"
         )
     losses = [_loss(target, energy, *pair) for pair in zip(found_a, found_w, strict=True)]
     events = solution.t_events[0] if solution.t_events else np.array([])
     return FlowTrajectory(
-        solution.t,
+        ends,
         found_a,
         found_w,
         np.array(losses),
@@ -202,19 +212,21 @@ def gradient_descent(
         RemanenceError: if the start or the numbers do not fit.
         NumericalError: if a rate is carried to 0 or beyond, or J is not finite.
     """
-    a, w = _start(coefficients, rates, "gradient_descent")
-    if not 0 < learning_rate < np.inf or steps < 1 or every < 1:
-        raise RemanenceError(
-            f"gradient_descent: learning_rate {learning_rate}, steps {steps} and every {every} "
-            "must be positive"
-        )
+    owner = "gradient_descent"
+    a, w = _start(target, coefficients, rates, owner)
+    learning_rate = real_number(owner, "learning_rate", learning_rate, above=0)
+    _require_flag(log_rates, owner)
+    steps, every = whole_number(owner, "steps", steps, 1), whole_number(owner, "every", every, 1)
+    drop = np.inf if escape is None else real_number(owner, "escape", escape, above=0)
     energy = target.energy
     first = _loss(target, energy, a, w)
     kept, escaped = [(0.0, a, w, first)], float("inf")
     for step in range(1, steps + 1):
         by_a, by_w = _gradients(target, a, w)
-        a = a - learning_rate * by_a
-        w = w * np.exp(-learning_rate * w * by_w) if log_rates else w - learning_rate * by_w
+        # What overflows is told below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            a = a - learning_rate * by_a
+            w = w * np.exp(-learning_rate * w * by_w) if log_rates else w - learning_rate * by_w
         if not ((w > 0).all() and np.isfinite(a).all() and np.isfinite(w).all()):
             raise NumericalError(
                 f"gradient_descent: step {step} carried a rate to {np.min(w):.3g}; take a smaller "
@@ -223,19 +235,24 @@ def gradient_descent(
         over = False
         if escape is not None or step % every == 0 or step == steps:
             loss = _loss(target, energy, a, w)
-            over = escape is not None and first - loss >= escape
+            over = first - loss >= drop
             if over or step % every == 0 or step == steps:
-                kept.append((step * float(learning_rate), a, w, loss))
+                kept.append((step * learning_rate, a, w, loss))
         if over:
-            escaped = step * float(learning_rate)
+            escaped = step * learning_rate
             break
     times, coefficients, rates, losses = (np.array(c) for c in zip(*kept, strict=True))
     return FlowTrajectory(times, coefficients, rates, losses, escaped)
 
 
-def _start(coefficients: Any, rates: Any, owner: str) -> tuple[Vector, Vector]:
-    a = real_array(coefficients, owner, "coefficients")
-    w = real_array(rates, owner, "rates")
+def _start(target: Any, coefficients: Any, rates: Any, owner: str) -> tuple[Vector, Vector]:
+    if not isinstance(target, AbstractFlowTarget):
+        raise RemanenceError(
+            f"{owner}: target is a {type(target).__name__} and no flow target; KernelTarget makes "
+            "one of a function of time"
+        )
+    a = real_array(owner, "coefficients", coefficients)
+    w = real_array(owner, "rates", rates)
     if a.ndim != 1 or not a.size or a.shape != w.shape:
         raise RemanenceError(
             f"{owner}: coefficients of shape {a.shape} and rates of shape {w.shape}; give two "
@@ -244,6 +261,20 @@ def _start(coefficients: Any, rates: Any, owner: str) -> tuple[Vector, Vector]:
     if not (w > 0).all():
         raise RemanenceError(f"{owner}: rates must be positive, the least is {w.min():g}")
     return a, w
+
+
+def _require_flag(log_rates: Any, owner: str) -> None:
+    if not isinstance(log_rates, bool | np.bool_):
+        raise RemanenceError(f"{owner}: log_rates must be True or False, got {log_rates!r:.60}")
+
+
+def _kept_times(times: Any, horizon: float, owner: str) -> Float64[np.ndarray, " times"]:
+    kept = time_array(owner, times)
+    if kept.ndim != 1 or not kept.size or (np.diff(kept) <= 0).any() or kept[-1] > horizon:
+        raise RemanenceError(
+            f"{owner}: times must be a vector that ascends, up to the horizon {horizon:g} at most"
+        )
+    return kept
 
 
 def _loss(target: AbstractFlowTarget, energy: float, a: Vector, w: Vector) -> float:

@@ -9,18 +9,20 @@ import math
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Complex128, Float64
 
 from remanence.errors import RemanenceError
 from remanence.systems import DiagonalStateSpace, StateSpace
-from remanence.theory._grids import real_array, real_number, rising_grid
+from remanence.theory._grids import real_array, real_number, rising_grid, shown, whole_number
 from remanence.theory._kernel_values import (
     check_denominator,
+    check_parts,
     difference_system,
     on_grid,
     whole_integral,
 )
 from remanence.theory._system_norms import absolute_sum
+from remanence.theory.kernels import SumKernel
 
 
 def functional_norm(kernel: Any, *, times: Any = None, tolerance: float | int = 1e-10) -> float:
@@ -28,18 +30,25 @@ def functional_norm(kernel: Any, *, times: Any = None, tolerance: float | int = 
 
     Args:
         kernel: one of
-            - a function of time: integrated over [0, ∞) to the relative `tolerance`, exact for
-              kernels with an `l1_norm` (`theory.kernels`); with `times` by the trapezoidal rule
-              on that grid instead;
+            - a function of time: exact for kernels with an `l1_norm` (`theory.kernels`), else
+              integrated over [0, ∞) to the relative `tolerance`; with `times` by the trapezoidal
+              rule on that grid instead;
             - an array `(time,)`, `(time, inputs)` or `(time, outputs, inputs)`: a sum over time
               steps, or with `times` an integral by the trapezoidal rule;
             - a `StateSpace` or `DiagonalStateSpace`: the sum over all lags, with a bounded tail;
               infinite if it is not stable.
         times: `(time,)`, ascending.
+        tolerance: below 1; of integrals not less than 1e-13.
+
+    Quadrature sees what it looks at. The kernels of `theory.kernels` announce where they change
+    (`break_points()`, an array of times; any function may have one), and are resolved wherever
+    that is. Any other function is looked at every 0.15 up to t = 1024 and every t/1000 beyond,
+    to t = 10¹²; what is narrower can be missed there without a word: give `times`, or a sum of
+    kernels that announce themselves.
 
     Raises:
         RemanenceError: for NaN, complex numbers or shapes that do not fit.
-        NumericalError: if the integral does not converge.
+        NumericalError: if the integral does not converge, or contradicts the norms of its parts.
 
     Source: Wang, Li & Li, ICLR 2024 (arXiv 2305.19190), and Li et al., ICLR 2021: `‖H‖ = ‖ρ‖₁`,
     by the Riesz representation theorem; attained by `worst_input`.
@@ -50,7 +59,7 @@ def functional_norm(kernel: Any, *, times: Any = None, tolerance: float | int = 
         4.0
     """
     owner = "functional_norm"
-    tolerance = real_number(owner, "tolerance", tolerance, above=0)
+    tolerance = _tolerance(owner, tolerance)
     if isinstance(kernel, StateSpace | DiagonalStateSpace):
         if times is not None:
             raise RemanenceError(f"{owner}: a system counts in steps; times are for kernels")
@@ -59,7 +68,11 @@ def functional_norm(kernel: Any, *, times: Any = None, tolerance: float | int = 
         closed = getattr(kernel, "l1_norm", None)
         if closed is not None:
             return float(closed())
-        return whole_integral(owner, kernel, tolerance)
+        norm = whole_integral(owner, (kernel,), tolerance)
+        if isinstance(kernel, SumKernel):
+            weights = kernel.weights or (1.0,) * len(kernel.parts)
+            check_parts(owner, norm, zip(weights, kernel.parts, strict=True))
+        return norm
     values = on_grid(owner, kernel, times)
     sizes = np.abs(values).sum(axis=2)
     if times is None:
@@ -74,7 +87,7 @@ def functional_distance(
     """`sup_{‖x‖_∞ ≤ 1} |H(x) − Ĥ(x)| = ∫ |ρ − ρ̂|_1`, exactly: `functional_norm` of the difference.
 
     Both are functions of time, both arrays of one shape, both systems, or one a function and the
-    other an array with `times`.
+    other an array with `times`. What `functional_norm` says of resolution holds here too.
 
     Raises:
         RemanenceError: for a pair that cannot be compared; and what `functional_norm` raises.
@@ -92,15 +105,22 @@ def functional_distance(
             "impulse_response(length)"
         )
     if callable(first) and callable(second) and times is None:
-        return functional_norm(
-            lambda t: np.asarray(first(t)) - np.asarray(second(t)), tolerance=tolerance
-        )
+        norm = whole_integral(owner, (first, second), _tolerance(owner, tolerance))
+        check_parts(owner, norm, [(1.0, first), (-1.0, second)])
+        return norm
     if (callable(first) or callable(second)) and times is None:
         raise RemanenceError(f"{owner}: a function is compared with an array at times=…")
     a, b = on_grid(owner, first, times), on_grid(owner, second, times)
     if a.shape != b.shape:
         raise RemanenceError(f"{owner}: the arrays have shapes {a.shape} and {b.shape}")
     return functional_norm(a - b, times=times, tolerance=tolerance)
+
+
+def _tolerance(owner: str, value: Any) -> float:
+    tolerance = real_number(owner, "tolerance", value, above=0)
+    if tolerance >= 1:
+        raise RemanenceError(f"{owner}: tolerance must be below 1, got {tolerance:g}")
+    return tolerance
 
 
 def worst_input(
@@ -123,6 +143,10 @@ def worst_input(
         [-1.0, 1.0]
     """
     owner = "worst_input"
+    if callable(kernel) or callable(other):
+        raise RemanenceError(
+            f"{owner}: a function of time has no steps; give its values, kernel(times)"
+        )
     values = on_grid(owner, kernel, None)
     if other is not None:
         theirs = on_grid(owner, other, None)
@@ -131,7 +155,8 @@ def worst_input(
                 f"{owner}: the arrays have shapes {values.shape} and {theirs.shape}"
             )
         values = values - theirs
-    if not 0 <= output < values.shape[1]:
+    output = whole_number(owner, "output", output, 0)
+    if output >= values.shape[1]:
         raise RemanenceError(f"{owner}: there is no output {output} among {values.shape[1]}")
     return np.sign(values[::-1, output, :])
 
@@ -166,8 +191,8 @@ def w1_norm(
     """
     owner = "w1_norm"
     check_denominator(owner, denominator)
-    if not (radius > 0):
-        raise RemanenceError(f"{owner}: radius must be above 0, got {radius!r}")
+    if not (isinstance(radius, float) and radius == math.inf):
+        radius = real_number(owner, "radius", radius, above=0)
     values = on_grid(owner, kernel, times)
     jumps = np.abs(np.diff(values, axis=0, prepend=np.zeros_like(values[:1]))).sum(axis=(0, 2))
     sizes = np.abs(values).sum(axis=2)
@@ -226,8 +251,8 @@ def spectral_abscissa(system: Any, *, time: str = "continuous") -> float:
     radius of eigenvalues that are trained directly.
 
     Args:
-        system: a `StateSpace` or `DiagonalStateSpace`, which are discrete; or an array of
-            eigenvalues, real or complex.
+        system: a `StateSpace` or `DiagonalStateSpace`, which are discrete; or eigenvalues,
+            real or complex, one or `(modes,)`. A matrix is refused: give `np.linalg.eigvals(A)`.
         time: of an array: "continuous" (`h' = λh`) or "discrete" (`h_{t+1} = λ h_t`).
 
     Returns:
@@ -241,12 +266,26 @@ def spectral_abscissa(system: Any, *, time: str = "continuous") -> float:
     if isinstance(system, StateSpace | DiagonalStateSpace):
         radius = system.spectral_radius()
         return math.log(radius) if radius > 0 else -math.inf
-    if time not in ("continuous", "discrete"):
-        raise RemanenceError(f"{owner}: time {time!r} is neither continuous nor discrete")
-    values = np.asarray(system)
-    if values.dtype.kind not in "iufc" or not np.isfinite(values).all():
-        raise RemanenceError(f"{owner}: the eigenvalues must be finite numbers")
+    if not isinstance(time, str) or time not in ("continuous", "discrete"):
+        raise RemanenceError(f"{owner}: time {shown(time)} is neither continuous nor discrete")
+    values = _eigenvalues(owner, system)
     if time == "continuous":
         return float(np.max(np.real(values), initial=-math.inf))
     radius = float(np.max(np.abs(values), initial=0.0))
     return math.log(radius) if radius > 0 else -math.inf
+
+
+def _eigenvalues(owner: str, value: Any) -> Complex128[np.ndarray, "..."]:
+    try:
+        values = np.asarray(value)
+    except (TypeError, ValueError):
+        values = np.asarray(None)
+    if values.ndim > 1:
+        raise RemanenceError(
+            f"{owner}: eigenvalues are one number or (modes,), got shape {values.shape}; of a "
+            "matrix give np.linalg.eigvals(A), or a StateSpace"
+        )
+    number = values.dtype.kind in "iufc" or values.dtype.name == "bfloat16"
+    if not number or not np.isfinite(values).all():
+        raise RemanenceError(f"{owner}: the eigenvalues must be finite numbers")
+    return values.astype(np.complex128)

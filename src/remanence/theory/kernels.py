@@ -12,19 +12,25 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import airy, log_ndtr, ndtr
+from scipy.special import airy, gamma, gammaln, log_ndtr, ndtr, xlogy
 
-from remanence.errors import RemanenceError
-from remanence.theory._grids import panels, real_array, real_number, time_array
+from remanence.errors import NumericalError, RemanenceError
+from remanence.theory._grids import panels, real_array, real_number, shown, time_array
 
 _AIRY_END = 24.0
 """Ai(24) is 2e-35 of its largest value."""
+
+_MOST_ZEROS = 1_000_000
+_SPREAD = np.array([0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 39.0])
+"""In widths of a Gaussian, which is 0 in float64 from 39 on."""
 
 
 class AbstractKernel(abc.ABC):
     """A real function of time t ≥ 0: `kernel(t)` takes and gives an array of any shape.
 
     Kernels evaluate with NumPy in float64. `RemanenceError` for times below 0, NaN or complex.
+    `break_points()`, where there is one, says where quadrature must look: between them and octaves
+    of time the kernel is smooth.
     """
 
     @abc.abstractmethod
@@ -49,20 +55,49 @@ class ExponentialKernel(AbstractKernel):
 
     def __call__(self, t: Any) -> Float64[np.ndarray, "..."]:
         t = time_array("ExponentialKernel", t)
-        return np.asarray(t**self.power * np.exp(-self.rate * t))
+        power, rate = float(self.power), float(self.rate)
+        with np.errstate(all="ignore"):
+            plain = t**power * np.exp(-rate * t)
+            # Where a factor leaves the range of float64 the product need not.
+            by_logs = np.exp(xlogy(power, t) - rate * t)
+            return np.where(np.isfinite(plain) & (plain > 0), plain, by_logs)
+
+    def break_points(self) -> Float64[np.ndarray, " points"]:
+        """Octaves around `k/β` and `1/β`."""
+        octaves, rate = 2.0 ** np.arange(-8, 9), float(self.rate)
+        with np.errstate(over="ignore"):
+            peak, width = self.power / rate, math.sqrt(self.power + 1) / rate
+            return np.concatenate(
+                [width * octaves, peak + width * octaves, peak - width * octaves]
+            )
 
     def l1_norm(self) -> float:
-        """`Γ(k + 1)/β^{k+1}`."""
-        return math.gamma(self.power + 1) / self.rate ** (self.power + 1)
+        """`Γ(k + 1)/β^{k+1}`; `NumericalError` if that is beyond float64."""
+        return float(_gamma_ratio(self.power, self.rate))
 
     def l2_norm(self) -> float:
-        """`√(Γ(2k + 1)/(2β)^{2k+1})`."""
-        return math.sqrt(math.gamma(2 * self.power + 1) / (2 * self.rate) ** (2 * self.power + 1))
+        """`√(Γ(2k + 1)/(2β)^{2k+1})`; `NumericalError` if that is beyond float64."""
+        return float(_gamma_ratio(2.0 * self.power, 2.0 * self.rate, root=2))
 
     def laplace(self, s: Any) -> Float64[np.ndarray, "..."]:
         """`∫ ρ(t) e^{−st} dt = Γ(k + 1)/(s + β)^{k+1}`, s > −β."""
-        s = _frequencies("ExponentialKernel", s, above=-self.rate)
-        return np.asarray(math.gamma(self.power + 1) / (s + self.rate) ** (self.power + 1))
+        s = _frequencies("ExponentialKernel", s, above=-float(self.rate))
+        return _gamma_ratio(self.power, s + self.rate)
+
+
+def _gamma_ratio(power: float | int, rates: Any, *, root: int = 1) -> Float64[np.ndarray, "..."]:
+    """`(Γ(k + 1)/β^{k+1})^{1/root}`, by logarithms where a factor leaves the range of float64."""
+    k, rates = float(power) + 1, np.asarray(rates, np.float64)
+    with np.errstate(all="ignore"):
+        plain = (gamma(k) / rates**k) ** (1 / root)
+        by_logs = np.exp((gammaln(k) - k * np.log(rates)) / root)
+        value = np.where(np.isfinite(plain) & (plain > 0), plain, by_logs)
+    if not np.isfinite(value).all():
+        raise NumericalError(
+            f"ExponentialKernel: Γ(k + 1)/β^(k + 1) for power {power:g} is beyond float64; take a "
+            "smaller power or a larger rate"
+        )
+    return value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +120,10 @@ class PowerLawKernel(AbstractKernel):
         t = time_array("PowerLawKernel", t)
         return np.asarray(np.exp(-self.exponent * np.log1p(self.scale * t)))
 
+    def break_points(self) -> Float64[np.ndarray, " points"]:
+        """Octaves from `1/c` on."""
+        return 2.0 ** np.arange(-4, 41) / self.scale
+
     def l1_norm(self) -> float:
         """`1/(c(p − 1))` for p > 1, else infinite."""
         return 1 / (self.scale * (self.exponent - 1)) if self.exponent > 1 else math.inf
@@ -103,15 +142,17 @@ class PowerLawKernel(AbstractKernel):
         s = _frequencies("PowerLawKernel", s, above=None if self.exponent > 1 else 0.0)
         if (s < 0).any():
             raise RemanenceError(f"PowerLawKernel: s must be at least 0, got {s.min():g}")
-        values = [self._transform(float(one)) for one in s.ravel()]
-        return np.array(values).reshape(s.shape)
+        return np.array([self._transform(float(one)) for one in s.ravel()]).reshape(s.shape)
 
     def _transform(self, s: float) -> float:
         if s == 0:
             return self.l1_norm()
         x, q = s / self.scale, 1.0 - self.exponent
         # The integrand is exp(q v − x(e^v − 1)) in v = log(1 + ct); past `end` it is < 1e-20.
-        end = math.log1p((60 + max(q, 0) * 40) / x)
+        ratio = (60 + max(q, 0) * 40) / x if x > 0 else math.inf
+        if math.isinf(ratio):
+            raise NumericalError(f"PowerLawKernel: s = {s:g} is too near 0 for float64")
+        end = math.log1p(ratio)
         v, weights = panels(np.linspace(0.0, end, 3 + math.ceil(2 * end)))
         return float(np.sum(weights * np.exp(q * v - x * np.expm1(v)))) / self.scale
 
@@ -132,17 +173,16 @@ class AiryKernel(AbstractKernel):
 
     def __call__(self, t: Any) -> Float64[np.ndarray, "..."]:
         t = time_array("AiryKernel", t)
-        return np.asarray(airy(self.stretch * (t - self.delay))[0])
+        # SciPy has NaN for it far out, where it is 0.
+        return np.asarray(airy(np.minimum(self.stretch * (t - self.delay), 1e3))[0])
+
+    def break_points(self) -> Float64[np.ndarray, " points"]:
+        """The zeros, and steps of the stretch beyond the delay."""
+        return self.delay + self._edges() / self.stretch
 
     def l1_norm(self) -> float:
         """`∫ |Ai|`, half-wave by half-wave between the zeros, by quadrature to rounding."""
-        start = -self.stretch * self.delay
-        # The k-th zero is near −(3π(4k − 1)/8)^{2/3}; more of them than needed.
-        count = 2 + math.ceil((-start) ** 1.5 * 2 / (3 * math.pi))
-        zeros = _airy_zeros(count)
-        u, weights = panels(
-            np.concatenate([[start], zeros[zeros > start], np.arange(0.0, _AIRY_END + 1)])
-        )
+        u, weights = panels(self._edges())
         return float(np.sum(weights * np.abs(airy(u)[0]))) / self.stretch
 
     def l2_norm(self) -> float:
@@ -150,6 +190,17 @@ class AiryKernel(AbstractKernel):
         u = self.stretch * self.delay
         value, slope = airy(-u)[:2]
         return math.sqrt((u * value**2 + slope**2) / self.stretch)
+
+    def _edges(self) -> Float64[np.ndarray, " edges"]:
+        """Of half-waves and of the end, in units of the argument of Ai."""
+        start = -float(self.stretch) * self.delay
+        # The k-th zero is near −(3π(4k − 1)/8)^{2/3}; more of them than needed.
+        if -start > (_MOST_ZEROS * 1.5 * math.pi) ** (2 / 3):
+            raise NumericalError(
+                f"AiryKernel: more than {_MOST_ZEROS:,} zeros before the delay; take a shorter one"
+            )
+        zeros = _airy_zeros(2 + math.ceil((-start) ** 1.5 * 2 / (3 * math.pi)))
+        return np.concatenate([[start], zeros[zeros > start], np.arange(0.0, _AIRY_END + 1)])
 
 
 def _airy_zeros(count: int) -> Float64[np.ndarray, " zeros"]:
@@ -181,7 +232,13 @@ class BumpKernel(AbstractKernel):
 
     def __call__(self, t: Any) -> Float64[np.ndarray, "..."]:
         t = time_array("BumpKernel", t)
-        return np.asarray(self.height * np.exp(-(((t - self.centre) / self.width) ** 2) / 2))
+        with np.errstate(over="ignore"):
+            apart = (t - self.centre) / self.width
+            return np.asarray(self.height * np.exp(-(apart**2) / 2))
+
+    def break_points(self) -> Float64[np.ndarray, " points"]:
+        """The centre, and some widths to both sides of it."""
+        return self.centre + self.width * np.concatenate([-_SPREAD, _SPREAD])
 
     def l1_norm(self) -> float:
         """`|a| σ √(2π) Φ(t₁/σ)`."""
@@ -216,6 +273,10 @@ class ShiftKernel(AbstractKernel):
     def __call__(self, t: Any) -> Float64[np.ndarray, "..."]:
         t = time_array("ShiftKernel", t)
         return np.where((t > self.start) & (t < self.stop), 1.0, 0.0)
+
+    def break_points(self) -> Float64[np.ndarray, " points"]:
+        """Its two ends."""
+        return np.array([self.start, self.stop], np.float64)
 
     def l1_norm(self) -> float:
         """`stop − start`."""
@@ -259,6 +320,10 @@ class TwoPartKernel(AbstractKernel):
         t = time_array("TwoPartKernel", t)
         return np.asarray(self.parts[0](t) + self.parts[1](t))
 
+    def break_points(self) -> Float64[np.ndarray, " points"]:
+        """Those of both."""
+        return np.concatenate([part.break_points() for part in self.parts])
+
     def l1_norm(self) -> float:
         """The sum of both: neither is ever negative."""
         return self.parts[0].l1_norm() + self.parts[1].l1_norm()
@@ -286,18 +351,27 @@ class SumKernel(AbstractKernel):
     weights: tuple[float | int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not self.parts or not all(callable(part) for part in self.parts):
-            raise RemanenceError("SumKernel: parts must be one or more functions of time")
-        if self.weights is not None and len(self.weights) != len(self.parts):
+        several = isinstance(self.parts, tuple | list) and len(self.parts) > 0
+        if not several or not all(callable(part) for part in self.parts):
+            raise RemanenceError("SumKernel: parts must be a tuple, one or more functions of time")
+        if self.weights is None:
+            return
+        weights = real_array("SumKernel", "weights", self.weights)
+        if weights.ndim != 1 or weights.size != len(self.parts):
             raise RemanenceError(
-                f"SumKernel: {len(self.weights)} weights for {len(self.parts)} parts"
+                f"SumKernel: {weights.size} weights for {len(self.parts)} parts; give one each"
             )
 
     def __call__(self, t: Any) -> Float64[np.ndarray, "..."]:
         t = time_array("SumKernel", t)
         total = np.zeros(t.shape)
         for weight, part in zip(self._weights(), self.parts, strict=True):
-            total = total + weight * np.asarray(part(t), np.float64)
+            value = real_array("SumKernel", f"the part {shown(part)}", part(t))
+            if value.shape not in (t.shape, ()):
+                raise RemanenceError(
+                    f"SumKernel: a part answers times {t.shape} with shape {value.shape}"
+                )
+            total = total + weight * value
         return np.asarray(total)
 
     def laplace(self, s: Any) -> Float64[np.ndarray, "..."]:

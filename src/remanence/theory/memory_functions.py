@@ -8,6 +8,7 @@ switching on of an input is still felt after t. In discrete time the derivative 
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -16,10 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float64
-from scipy.special import gammaln
+from scipy.special import betaln, gammaln, xlogy
 
 from remanence.errors import NumericalError, RemanenceError, nearest_name
-from remanence.theory._grids import real_array, real_number, time_array, whole_number
+from remanence.theory._grids import real_array, real_number, shown, time_array, whole_number
 from remanence.theory._kernel_values import check_denominator
 
 Probe = Literal["heaviside", "impulse", "reversed"]
@@ -27,6 +28,12 @@ Probe = Literal["heaviside", "impulse", "reversed"]
 
 Way = Literal["vmap", "loop", "batch"]
 _FEW = 4
+_MOST_NUMBERS = 2**33
+_NOT_JAX = (
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.ConcretizationTypeError,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,18 +112,29 @@ def memory_function(
     owner = "memory_function"
     length = whole_number(owner, "length", length, 1)
     for name, value, known in (("probe", probe, Probe), ("by", by, Way)):
-        if value not in get_args(known):
+        if not isinstance(value, str) or value not in get_args(known):
             raise RemanenceError(
-                f"{owner}: {name} {value!r} is none of {', '.join(get_args(known))}"
+                f"{owner}: {name} {shown(value)} is none of {', '.join(get_args(known))}"
                 f"{nearest_name(str(value), get_args(known))}"
             )
+    if not callable(model):
+        raise RemanenceError(
+            f"{owner}: model must be a function of inputs (time, inputs), got {shown(model)}"
+        )
     check_denominator(owner, denominator)
     step = real_number(owner, "step", step, above=0)
     before = length if probe == "reversed" else 0
     if history is not None:
         before = whole_number(owner, "history", history, 1 if probe == "reversed" else 0)
     given = getattr(model, "inputs", 1) if inputs is None else inputs
-    xs = _directions(owner, directions, whole_number(owner, "inputs", given, 1), count, seed)
+    width = whole_number(owner, "inputs", given, 1)
+    count, seed = whole_number(owner, "count", count, 1), whole_number(owner, "seed", seed, 0)
+    if (length + before) * width * count > _MOST_NUMBERS:
+        raise RemanenceError(
+            f"{owner}: {length + before} steps of {width} inputs in up to {count} directions are "
+            "too many; take a smaller length, history or count"
+        )
+    xs = _directions(owner, directions, width, count, seed)
     sequences = _sequences(xs, probe, before, length)
     ys = _outputs(owner, model, sequences, by)
     precision = np.finfo(ys.dtype).eps if ys.dtype.kind == "f" else 0.0
@@ -183,7 +201,7 @@ def stacked_bound(
     for a given network: there `M ≤ O((d+1) L^ℓ θ^{ℓ+1} t^k e^{−βt})`, k ≤ ℓ − 1, for every target
     that ℓ layers approximate β-stably.
 
-        >>> float(stacked_bound(2.0, rate=1.0, layers=2) * np.exp(2.0))
+        >>> round(float(stacked_bound(2.0, rate=1.0, layers=2) * np.exp(2.0)), 12)
         2.0
     """
     owner = "stacked_bound"
@@ -191,13 +209,17 @@ def stacked_bound(
     rate = real_number(owner, "rate", rate, above=0)
     gain = real_number(owner, "gain", gain, least=0)
     layers = whole_number(owner, "layers", layers, 1)
+    if not isinstance(time, str) or time not in ("continuous", "discrete"):
+        raise RemanenceError(f"{owner}: time {shown(time)} is neither continuous nor discrete")
+    # All in logarithms: the factors leave the range of float64 long before the product.
     if time == "continuous":
-        polynomial = t ** (layers - 1) / np.exp(gammaln(layers))
-    elif time == "discrete":
-        polynomial = np.exp(gammaln(t + layers) - gammaln(t + 1) - gammaln(layers))
+        polynomial = xlogy(layers - 1, t) - gammaln(layers)
     else:
-        raise RemanenceError(f"{owner}: time {time!r} is neither continuous nor discrete")
-    return np.asarray(gain * polynomial * np.exp(-rate * t))
+        polynomial = -np.log(t + layers) - betaln(t + 1, layers)
+    if gain == 0:
+        return np.zeros(t.shape)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(math.log(gain) + polynomial - rate * t))
 
 
 def _directions(
@@ -215,7 +237,7 @@ def _directions(
     if inputs <= _FEW:
         return np.array(list(itertools.product((1.0, -1.0), repeat=inputs)))
     rng = np.random.default_rng(seed)
-    return rng.choice([-1.0, 1.0], size=(whole_number(owner, "count", count, 1), inputs))
+    return rng.choice([-1.0, 1.0], size=(count, inputs))
 
 
 def _sequences(
@@ -234,22 +256,55 @@ def _outputs(
     owner: str, model: Callable[[Any], Any], sequences: np.ndarray, by: str
 ) -> np.ndarray:
     if by == "vmap":
-        ys = np.asarray(_run(model, jnp.asarray(sequences, jnp.zeros(()).dtype)))
+        try:
+            ys = np.asarray(_run(model, jnp.asarray(sequences, jnp.zeros(()).dtype)))
+        except _NOT_JAX as problem:
+            raise RemanenceError(
+                f"{owner}: the model is not a JAX function ({type(problem).__name__}); run it "
+                'with by="loop"'
+            ) from None
     elif by == "batch":
-        ys = np.asarray(_first(model(sequences)))
+        ys = _plain(owner, _first(model(sequences)))
     else:
-        ys = np.stack([np.asarray(_first(model(one))) for one in sequences])
-    if ys.ndim != 3 or ys.shape[:2] != sequences.shape[:2] or ys.dtype.kind == "c":
+        answers = [_plain(owner, _first(model(one))) for one in sequences]
+        shapes = {answer.shape for answer in answers}
+        if len(shapes) > 1:
+            raise RemanenceError(
+                f"{owner}: the model answers inputs of one length with the shapes "
+                f"{', '.join(map(str, sorted(shapes)))}"
+            )
+        ys = np.stack(answers)
+    number = ys.dtype.kind in "biuf" or ys.dtype.name == "bfloat16"
+    if ys.ndim != 3 or ys.shape[:2] != sequences.shape[:2] or not number:
+        named = "complex numbers" if ys.dtype.kind == "c" else ys.dtype
         raise RemanenceError(
             f"{owner}: the model answers {sequences.shape[1]} inputs with an array of shape "
-            f"{ys.shape[1:]} and type {ys.dtype}, expected real numbers (time, outputs)"
+            f"{ys.shape[1:]} of {named}, expected real numbers (time, outputs)"
         )
     return ys
 
 
+def _plain(owner: str, answer: Any) -> np.ndarray:
+    try:
+        return np.asarray(answer)
+    except (TypeError, ValueError):
+        raise RemanenceError(
+            f"{owner}: the model answers with {type(answer).__name__}, which is no array"
+        ) from None
+
+
 @eqx.filter_jit
 def _run(model: Callable[[Any], Any], sequences: Float[Array, "sequences time inputs"]) -> Array:
-    return jax.vmap(lambda xs: _first(model(xs)))(sequences)
+    def one(xs: Array) -> Array:
+        answer = _first(model(xs))
+        if not eqx.is_array_like(answer):
+            raise RemanenceError(
+                f"memory_function: the model answers with {type(answer).__name__}, expected an "
+                "array (time, outputs)"
+            )
+        return jnp.asarray(answer)
+
+    return jax.vmap(one)(sequences)
 
 
 def _first(answer: Any) -> Any:

@@ -24,6 +24,7 @@ ICML 2024, Definition 3.4. Closed forms: derived.
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,9 +32,11 @@ import numpy as np
 from jaxtyping import Float
 
 from remanence.errors import NumericalError, RemanenceError
+from remanence.theory._grids import real_array, whole_number
 from remanence.theory._perturbation_arrays import (
     checked_parameters,
-    finite_reals,
+    function_of,
+    generator_of,
     radius_of,
     spectral_norm,
 )
@@ -85,6 +88,10 @@ class PerturbationErrors:
 
     def tolerated(self, bound: float | int) -> float:
         """The largest radius of the grid at which the error is still `bound` or less, else 0."""
+        if not isinstance(bound, numbers.Real) or math.isnan(bound):
+            raise RemanenceError(
+                f"PerturbationErrors.tolerated: bound must be a number, got {bound!r:.60}"
+            )
         kept = self.radii[self.errors <= bound]
         return float(kept[-1]) if kept.size else 0.0
 
@@ -113,6 +120,7 @@ def ball_perturbation(
     """
     checked = checked_parameters("ball_perturbation", parameters)
     size = radius_of("ball_perturbation", radius)
+    generator_of("ball_perturbation", rng)
     return {name: _moved(array, size, rng, spectral_norm) for name, array in checked.items()}
 
 
@@ -141,6 +149,12 @@ def tensor_perturbation(
     owner = "tensor_perturbation"
     checked = checked_parameters(owner, parameters)
     size = radius_of(owner, radius)
+    generator_of(owner, rng)
+    if one_sided is not None and not isinstance(one_sided, Mapping):
+        raise RemanenceError(
+            f"{owner}: one_sided must map names of tensors to signs, such as {{'w': -1}}, got "
+            f"{one_sided!r:.60}"
+        )
     signs = dict(one_sided or {})
     for name in signs:
         if name not in checked:
@@ -150,7 +164,7 @@ def tensor_perturbation(
     moved = {}
     for name, array in checked.items():
         if name in signs:
-            sign = finite_reals(owner, f"one_sided[{name!r}]", signs[name])
+            sign = real_array(owner, f"one_sided[{name!r}]", signs[name])
             if sign.ndim and sign.shape != array.shape:
                 raise RemanenceError(
                     f"{owner}: one_sided[{name!r}] has shape {sign.shape}, expected one sign or "
@@ -195,18 +209,21 @@ def perturbation_errors(
     """
     owner = "perturbation_errors"
     checked = checked_parameters(owner, parameters)
-    grid = finite_reals(owner, "radii", radii)
+    grid = real_array(owner, "radii", radii)
     if grid.ndim != 1 or not grid.size or grid[0] < 0 or (np.diff(grid) < 0).any():
         raise RemanenceError(f"{owner}: radii must be an ascending sequence of numbers from 0 on")
-    if isinstance(draws, bool) or draws < 1:
-        raise RemanenceError(f"{owner}: draws must be at least 1, got {draws}")
-    rng = np.random.default_rng(seed)
-    drawn = np.empty((grid.size, draws))
+    count = whole_number(owner, "draws", draws, 1)
+    rng = np.random.default_rng(whole_number(owner, "seed", seed, 0))
+    function_of(owner, "error", error, "of the parameters")
+    function_of(owner, "perturb", perturb, "(parameters, radius, rng)")
+    if on_progress is not None:
+        function_of(owner, "on_progress", on_progress, "of the share done, or None")
+    drawn = np.empty((grid.size, count))
     for row, radius in enumerate(grid.tolist()):
         if radius == 0:
             drawn[row] = _number(error, checked)
         else:
-            drawn[row] = [_number(error, perturb(checked, radius, rng)) for _ in range(draws)]
+            drawn[row] = [_number(error, perturb(checked, radius, rng)) for _ in range(count)]
         if on_progress is not None:
             on_progress((row + 1) / grid.size)
     return PerturbationErrors(grid, np.maximum.accumulate(drawn.max(axis=1)), drawn)
@@ -226,9 +243,15 @@ def _number(error: Callable[[Mapping[str, np.ndarray]], Any], parameters: Any) -
     """The error as a number; infinite where there is none."""
     try:
         with np.errstate(all="ignore"):
-            found = np.asarray(error(parameters))
+            given = error(parameters)
     except (NumericalError, OverflowError):
         return math.inf
+    try:
+        found = np.asarray(given)
+    except ValueError:
+        raise RemanenceError(
+            "perturbation_errors: error must return one real number, got a ragged list"
+        ) from None
     if found.size != 1 or found.dtype.kind not in "fiub":
         raise RemanenceError(
             f"perturbation_errors: error must return one real number, got {found.dtype} of shape "

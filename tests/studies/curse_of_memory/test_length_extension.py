@@ -73,6 +73,22 @@ def test_the_toys_claims(measured):
         assert claim(QUICK, off).verdict == "fails"
 
 
+def test_a_found_ridge_is_called_so(measured):
+    short, long = claims.toy_claim(QUICK, measured), claims.stationary_claim(QUICK, measured)
+    for told in (short, long):
+        assert "ridge of 1e-10 that was found by search" in told.statement
+        assert "search" in told.note
+    lags = np.arange(4096.0)
+    target, modes = (1 + 0.1 * lags) ** -1.1, np.exp(-np.outer(lags, np.geomspace(1e-3, 1, 8)))
+    root = np.sqrt(1 - lags[:256] / 256)
+    c = np.linalg.lstsq(root[:, None] * modes[:256], root * target[:256], rcond=None)[0]
+    error = np.sum((1 - lags / 4096) * (modes @ c - target) ** 2)
+    assert measured.long_exact[4096] == pytest.approx(error, rel=1e-6)
+    assert f"{error:.3g} at 4,096: these numbers do not depend on it" in long.note
+    far = dataclasses.replace(measured, long_exact={256: 6e-7, 4096: 1.0})
+    assert "these numbers depend on it" in claims.stationary_claim(QUICK, far).note
+
+
 def test_batches_are_one_stream():
     data = training.batches(TINY)
     xs = np.swapaxes(data.inputs, 0, 1).reshape(2, -1)
@@ -155,6 +171,12 @@ def test_the_networks_claims():
     assert claims.carried_claim(s, close).verdict == "fails"
     gru = extension("GRU", (1e-5, 0.1), (1e-3, 0.15), (0.1, 0.02))
     assert claims.gru_claim(s, gru).verdict == "holds"
+    # What is stated is what is judged: zero states need not get worse.
+    told = claims.gru_claim(s, extension("GRU", (0.2, 0.1), (0.3, 0.15), (0.1, 0.02)))
+    assert told.verdict == "holds"
+    assert "zero states do" not in told.statement
+    assert "from zero states, not judged: 0.5, 0.5×" in told.measured
+    assert "however well" not in claims.zero_claim(s, good).statement
     worse = extension("GRU", (1e-5, 0.1), (1e-3, 0.15), (0.01, 0.02))
     assert claims.gru_claim(s, worse).verdict == "fails"
 

@@ -122,6 +122,13 @@ def test_claims_fail_for_other_networks(finding):
     assert claims.length_claim(TINY, [fine[0], fine[1], s4, power[2]]).verdict == "holds"
     slow = [*fine[:2], memories("LSTM", measures.TORCH, [0.97**k, 0.97**k]), s4]
     assert claims.length_claim(TINY, slow).verdict == "fails"
+    # What is stated of S4 is the band that is judged.
+    assert "factor of four" in claims.length_claim(TINY, slow).statement
+    k = np.arange(16_000.0)
+    for steps, held in ((400, "fails"), (600, "holds"), (7_900, "holds"), (8_100, "fails")):
+        row = np.where(k < steps, 1.0, 1e-9)
+        other = measures.NetworkMemories(measures.S4, measures.STEPS, np.array([row]), s4.fits[:1])
+        assert claims.length_claim(TINY, [*fine, other]).verdict == held
 
 
 def test_the_linear_claim_fails_for_another_kernel():

@@ -8,7 +8,7 @@ import pytest
 import scipy.integrate
 
 from remanence.report import SilentProgress
-from remanence.studies.curse_of_memory import networks
+from remanence.studies.curse_of_memory import networks, shared
 from remanence.studies.curse_of_memory import networks_claims as claims
 from remanence.studies.curse_of_memory import networks_linear as linear
 from remanence.studies.curse_of_memory import networks_lorenz as lorenz
@@ -93,9 +93,25 @@ def test_escapes_and_plateaus_of_curves():
 
 
 def test_rises():
-    assert measures.rises([1.0, 2.0, np.inf, np.inf])
-    assert not measures.rises([1.0, 1.0])
-    assert not measures.rises([1.0, np.inf, 3.0])
+    assert shared.rises([1.0, 2.0, 3.0])
+    assert not shared.rises([1.0, 1.0])
+    assert not shared.rises([1.0, np.inf, 3.0])
+    # What is not reached has not been measured to grow.
+    assert not shared.rises([1.0, 2.0, np.inf])
+    assert not shared.rises([1.0, 2.0, np.inf, np.inf])
+
+
+def test_medians_may_be_infinite():
+    assert shared.median(np.array([3.0, np.inf, 1.0])) == 3.0
+    assert shared.median(np.array([1.0, 2.0, np.inf, np.inf])) == np.inf
+    assert shared.median(np.array([1.0, np.nan])) == np.inf
+    assert shared.median(np.array([1.0, np.nan, 2.0])) == 2.0
+
+
+def test_a_table_has_a_column_for_each_name():
+    table = shared.columns(("a", "b"), [(1, "x"), (2, "y")])
+    np.testing.assert_array_equal(table["a"], [1, 2])
+    np.testing.assert_array_equal(table["b"], ["x", "y"])
 
 
 @pytest.mark.parametrize("lags", [1, 2, 21, 64])
@@ -238,12 +254,16 @@ def made_up(late_plateau=200, fast=10, last=400, slow_plateau=1):
     ]
 
 
-def verdicts(made):
+def told(made):
     every = (
         *claims.linear_claims(QUICK.linear, made),
         *claims.tanh_claims(QUICK.tanh, made),
     )
-    return {claim.id: claim.verdict for claim in every}
+    return {claim.id: claim for claim in every}
+
+
+def verdicts(made):
+    return {id: claim.verdict for id, claim in told(made).items()}
 
 
 @pytest.mark.parametrize(
@@ -262,6 +282,46 @@ def verdicts(made):
 def test_numbers_decide(changed, failing):
     found = verdicts(made_up(**changed))
     assert {id for id, verdict in found.items() if verdict == "fails"} == failing
+
+
+def never(one):
+    """The same target, at a share of 1 for ever."""
+    return dataclasses.replace(one, shares=np.ones_like(one.shares))
+
+
+@pytest.mark.parametrize(
+    ("families", "failing"),
+    [
+        ({linear.AIRY}, {"N1b"}),
+        ({linear.STRETCHED}, {"N1a", "N1b", "N2a", "N2b"}),
+        ({linear.BUMP}, {"N1c"}),
+        ({linear.EXPONENTIALS}, {"N1a", "N1b", "N2a", "N2b"}),
+        ({linear.AIRY, linear.STRETCHED}, {"N1a", "N1b", "N2a", "N2b"}),
+    ],
+)
+def test_what_is_never_learnt_holds_nothing(families, failing):
+    made = [never(one) if one.family in families else one for one in made_up()]
+    found = told(made)
+    assert {id for id, claim in found.items() if claim.verdict == "fails"} == failing
+    if linear.STRETCHED in families:
+        assert "not learnt in the budget" in found["N1a"].note
+        assert "not learnt in the budget" in found["N2a"].note
+    for claim in found.values():
+        assert not any(bad in claim.measured + claim.note for bad in ("inf", "nan", "(0×"))
+
+
+def test_the_last_target_alone_not_learnt_holds_nothing():
+    made = [never(one) if one.target == "b" else one for one in made_up()]
+    assert {id for id, verdict in verdicts(made).items() if verdict == "fails"} == {"N1b"}
+
+
+def test_plateaus_are_told_as_a_share_of_the_time_to_learn():
+    found = told(made_up(late_plateau=200, last=400))
+    # 200 records at one level are 199 steps of the 400.
+    for id in ("N1a", "N2a"):
+        assert "The longest plateau on d is 50% of the time to learn it." in found[id].note
+    assert "Adam" not in found["N2b"].note
+    assert "longest plateaus are 1, 199." in found["N2b"].note
 
 
 def system(**changed):
@@ -290,6 +350,24 @@ def test_numbers_decide_on_lorenz(last, plateau, changed, failing):
     found = lorenz_claims.lorenz_claims(QUICK.tanh, made, [system(**changed)])
     assert [claim.id for claim in found] == ["N3a", "N3b", "N3c"]
     assert {claim.id for claim in found if claim.verdict == "fails"} == failing
+
+
+@pytest.mark.parametrize(
+    ("lost", "failing"), [({0.0}, {"N3b"}), ({1.0}, {"N3a", "N3b"}), ({0.0, 1.0}, {"N3a", "N3b"})]
+)
+def test_lorenz_systems_that_are_never_learnt_hold_nothing(lost, failing):
+    family = lorenz.lorenz_family(4)
+    made = [
+        curves("a", family, 0.0, [100], [1]),
+        curves("b", family, 1.0, [300], [200]),
+    ]
+    made = [never(one) if one.memory in lost else one for one in made]
+    made.append(curves("c", lorenz.LINEAR_PART, 1.0, [120], [1]))
+    found = lorenz_claims.lorenz_claims(QUICK.tanh, made, [system()])
+    assert {claim.id for claim in found if claim.verdict == "fails"} == failing
+    for claim in found:
+        assert not any(bad in claim.measured + claim.note for bad in ("inf×", "nan"))
+        assert "finds it much as it finds" not in claim.note
 
 
 def test_the_part():

@@ -1,5 +1,6 @@
 import dataclasses
 import types
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from remanence.report import SilentProgress
 from remanence.studies.reparameterisation import learning_rates as part
 from remanence.studies.reparameterisation import learning_rates_claims as claims
 from remanence.studies.reparameterisation import learning_rates_digits as digits
+from remanence.studies.reparameterisation import learning_rates_figures as figures
 from remanence.studies.reparameterisation import learning_rates_kernels as kernels
 from remanence.studies.reparameterisation.learning_rates_settings import FULL, QUICK
 
@@ -101,6 +103,34 @@ def test_numbers_decide():
     assert verdicts(made_up(GOOD | {"exponential, normalised": 0.3}))["F4d"] == "fails"
 
 
+@pytest.mark.parametrize("names", [["direct"], ["exponential", "softplus"], ["softplus"]])
+def test_a_map_that_learns_at_no_rate_has_no_largest_one(names):
+    found = made_up(GOOD | dict.fromkeys(names, 0.0))
+    assert verdicts(found)["F4a"] == "fails"
+    if "exponential" in names:
+        assert verdicts(found)["F4d"] == "fails"
+
+
+def test_the_ratios_of_every_rate_are_told():
+    found = made_up(GOOD)
+    found.ratios[NAMES.index("best")] = np.array([0.3, 0.39, 0.59, 2.0, 32.0, 385.0])[:, None]
+    note = claims.ratio_claim(QUICK, found).note
+    assert "0.3, 0.39, 0.59, 2, 32, 385:" in note
+    assert "3 of 9 runs exceed 0.4" in note
+    assert "smallest rate" not in note
+
+
+def test_one_start_is_no_cause_of_another_task_s_failure():
+    claim = claims.start_claim(QUICK, made_up(GOOD))
+    assert "kernel regression" in claim.statement
+    assert "is not shown" in claim.note
+
+
+def test_only_what_exceeds_the_page_is_moved_to_its_edge():
+    found = figures.on_page(np.array([1.0, 7e11, 2e12, np.inf, np.nan]), 1e12)
+    np.testing.assert_array_equal(found, [1.0, 7e11, 9e11, 9e11, 9e11])
+
+
 def test_one_bad_seed_makes_a_rate_unusable():
     found = made_up(GOOD)
     found.losses[NAMES.index("best"), -1, 0] = 1.0
@@ -163,8 +193,8 @@ def test_the_part_with_digits_and_without_their_package(quick_sweep, monkeypatch
 def test_starts_of_the_digit_models():
     s = dataclasses.replace(FULL, digit_width=2, digit_state=4)
     for kind, expected in ((kernels.UNFAIR, 0.5), ("direct", -0.5), ("best", -0.5)):
-        layer = digits.model(s, kind, jax.random.key(0)).layers[0].layer
-        found = layer.eigenvalues
+        block: Any = digits.model(s, kind, jax.random.key(0)).layers[0]
+        found = block.layer.eigenvalues
         rates = found.rate_map.forward(found.rate_parameter)
         np.testing.assert_allclose(rates, expected, rtol=1e-6)
         assert rates.dtype == jnp.float32

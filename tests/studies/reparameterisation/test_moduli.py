@@ -86,6 +86,16 @@ def test_readouts_are_sums_over_the_modes():
     assert found.raw[1] == pytest.approx(1e-3 * np.sum(-1 / fit.rates) / 10, rel=1e-12)
     assert found.raw_integral[1] == pytest.approx(found.raw[1], rel=1e-5)
     assert found.normalised[1] == pytest.approx(1e-3 * fit.rates.size / 10, rel=1e-12)
+    assert found.unequal.max() < 1e-5
+
+
+def test_a_mode_that_is_not_normalised_is_seen(monkeypatch):
+    fit = long_fit(4, 1.1, 1e4)
+    assert measures._unequal(fit) < 1e-5
+    # With the quadrature of another rate in place of its own, a mode's integral is not β.
+    whole = measures._integral
+    monkeypatch.setattr(measures, "_integral", lambda rates, c: whole(2 * rates, c))
+    assert measures._unequal(fit) == pytest.approx(0.5, rel=1e-5)
 
 
 def test_numbers_decide():
@@ -96,7 +106,8 @@ def test_numbers_decide():
         found = {"exponential": good, "softplus": wrong, "sigmoid": good}
         assert claims.exponential_claim(TINY, found).verdict == expected
     ones = np.ones(2)
-    r = measures.Readouts((4, 8), *(np.array(x) for x in ([4.0, 8.0], [1e-3, 1e-4])), *[ones] * 4)
+    r = measures.Readouts((4, 8), *(np.array(x) for x in ([4.0, 8.0], [1e-3, 1e-4])), *[ones] * 5)
+    r = dataclasses.replace(r, unequal=np.zeros(2))
     for raw, expected in (([0.5, 2.0], "holds"), ([0.5, 0.9], "fails"), ([3.0, 2.0], "fails")):
         made = dataclasses.replace(
             r,
@@ -106,6 +117,8 @@ def test_numbers_decide():
             normalised_integral=np.array([4e-4, 8e-4]),
         )
         assert claims.readouts_claim(TINY, made).verdict == expected
+        unequal = dataclasses.replace(made, unequal=np.array([0.0, 1e-4]))
+        assert claims.readouts_claim(TINY, unequal).verdict == "fails"
     for inside, outside, expected in ((0, 0.1, "holds"), (1, 0.1, "fails"), (0, -0.1, "fails")):
         radius = measures.Radius(0.02, 10, inside, outside)
         assert claims.radius_claim(radius).verdict == expected

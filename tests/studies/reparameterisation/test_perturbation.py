@@ -13,11 +13,13 @@ from remanence.studies.reparameterisation import perturbation_sums as sums
 from remanence.studies.reparameterisation import perturbation_sums_claims as sums_claims
 from remanence.studies.reparameterisation.perturbation import PERTURBATION
 from remanence.studies.reparameterisation.perturbation_settings import (
+    EULER_ERRORS,
     HORIZON,
     PUBLISHED,
     QUICK,
     RADII,
     SHOWN,
+    SUM_RADII,
     network_kernel,
     squared_weights,
 )
@@ -163,10 +165,29 @@ def test_numbers_decide_on_networks():
     assert verdicts(made_up_runs(vanilla=10, softplus=20))["F1a"] == "fails"
     assert verdicts(made_up_runs(vanilla=20, softplus=20))["F1b"] == "fails"
     assert verdicts(made_up_runs(vanilla=1e-3, softplus=100))["F1c"] == "fails"
+    # A wider network that is no better at rest.
+    worse = made_up_runs(vanilla=10)
+    worse[networks.VANILLA, 16][0].errors.errors[0] = 1.0
+    assert verdicts(worse)["F1c"] == "fails"
     # Blown up inside the circle; an implicit network blown up; nothing blown up to explain.
     assert verdicts(made_up_runs(least=(0.5, -0.9)))["F1d"] == "fails"
     assert verdicts(made_up_runs(implicit=1e9))["F1d"] == "fails"
     assert verdicts(made_up_runs(drawn=(1.0, 1.0)))["F1d"] == "fails"
+
+
+def test_a_statement_claims_what_its_preset_judges():
+    found = made_up_runs(vanilla=10)
+    for width in (32, 64):
+        for kind in (networks.VANILLA, networks.SOFTPLUS):
+            found[kind, width] = found[kind, 8]
+    two, three = (
+        claims.crossing_claim(dataclasses.replace(QUICK, widths=widths, seeds=1), found)
+        for widths in ((8, 16), (16, 32, 64))
+    )
+    assert "smaller β" not in two.statement
+    assert "not perturbed" in two.statement
+    assert "lost at a smaller β" in three.statement
+    assert (two.verdict, three.verdict) == ("holds", "fails")
 
 
 def test_medians_of_infinite_errors():
@@ -203,7 +224,14 @@ def test_numbers_decide_on_sums():
     s = TINY
     assert sums_claims.radius_claim(s, found).verdict == "fails"
     power = dataclasses.replace(found[sums.POWER_LAW], radii=(0.1, 0.001))
-    assert sums_claims.radius_claim(s, {**found, sums.POWER_LAW: power}).verdict == "holds"
+    claim = sums_claims.radius_claim(s, {**found, sums.POWER_LAW: power})
+    assert claim.verdict == "holds"
+    # One-sided, as it is judged.
+    assert "no less" in claim.statement
+    wider = (*power.errors["best", sums.EIGENVALUES, sums.TENSOR][:1], lost())
+    errors = {**power.errors, ("best", sums.EIGENVALUES, sums.TENSOR): wider}
+    worse = {**found, sums.POWER_LAW: dataclasses.replace(power, errors=errors)}
+    assert sums_claims.radius_claim(s, worse).verdict == "fails"
     swapped = {
         (
             name,
@@ -214,6 +242,34 @@ def test_numbers_decide_on_sums():
     }
     worse = dataclasses.replace(found[sums.POWER_LAW], errors=swapped)
     assert sums_claims.readouts_claim(s, worse).verdict == "fails"
-    euler = sums.euler_sums(s)
-    assert sums_claims.euler_sums_claim(s, euler).verdict == "holds"
-    assert sums_claims.euler_sums_claim(s, {**euler, "direct": euler["best"]}).verdict == "fails"
+    found = sums.euler_sums(s)
+    assert max(row.errors[-1] for name in sums_claims.STABLE for row in found[name]) < 1.2e3
+    known = dict(EULER_ERRORS)
+
+    def decided(**errors):
+        direct = (known_direct(known | {float(beta): error for beta, error in errors.items()}),)
+        return sums_claims.euler_sums_claim(s, {**found, "direct": direct}).verdict
+
+    assert decided() == "holds"
+    assert decided(**{"0.016": 14.0}) == "fails"
+    assert decided(**{"0.064": 2.3e4}) == "fails"
+    assert decided(**{"1.024": 1e65}) == "fails"
+    claim = sums_claims.euler_sums_claim(s, {**found, "direct": found["best"]})
+    assert claim.verdict == "fails"
+
+
+def lost():
+    """Errors that are infinite from the first radius on."""
+    radii = np.array(SUM_RADII)
+    values = np.where(radii > 0, np.inf, 0.0)
+    return PerturbationErrors(radii, values, values[:, None])
+
+
+def known_direct(errors):
+    """Errors that go through those given, and follow the law beyond β = ½."""
+    at = {0.0: 1.0, **errors}
+    at[0.512] = errors[1.024] / (2.024 / 1.512) ** 198
+    at = dict(sorted(at.items()))
+    radii = np.array(RADII)
+    values = np.exp(np.interp(radii, list(at), np.log(list(at.values()))))
+    return PerturbationErrors(radii, values, values[:, None])

@@ -15,6 +15,7 @@ from remanence.studies.curse_of_memory.approximation_settings import (
     QUICK,
     ApproximationSettings,
 )
+from remanence.studies.curse_of_memory.shared import columns
 
 
 def run_approximation(settings: ApproximationSettings, progress: AbstractProgress) -> Finding:
@@ -48,12 +49,11 @@ def run_approximation(settings: ApproximationSettings, progress: AbstractProgres
             NamedFigure(
                 "error-and-spectrum",
                 spectrum_figure(settings, found),
-                "The same errors beside the slowest rate. Free rates approximate power laws "
-                "geometrically in √m (dashed, through the last two points), by rates that go to "
-                f"0; kept at w ≥ {settings.least_rate:g} they are slow. Exponentially decaying "
-                "kernels keep their rates. Uniform rates: the best β falls towards m^−2 (dashed). "
-                "Errors below "
-                "1e-13 are drawn there.",
+                "The same errors beside the slowest rate. Free rates are fast on power laws "
+                "(dashed: e^(−c√m) through the last two points, as a measure of it, no law), by "
+                f"rates that go to 0; kept at w ≥ {settings.least_rate:g} they are slow. "
+                "Exponentially decaying kernels keep their rates. Uniform rates: the best β falls "
+                "towards m^−2 (dashed). Errors below 1e-13 are drawn there.",
             ),
         ),
         tables={"exponential_sums": _table(found)},
@@ -69,7 +69,7 @@ def _table(found: Approximation) -> dict[str, np.ndarray]:
         )
     ]
     names = ("kernel", "family", "width", "rates_used", "relative_error", "slowest_rate")
-    return {n: np.array(column) for n, column in zip(names, zip(*rows, strict=True), strict=True)}
+    return columns(names, rows)
 
 
 APPROXIMATION = Part(

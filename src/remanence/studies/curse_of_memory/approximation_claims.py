@@ -16,6 +16,7 @@ from remanence.studies.curse_of_memory.approximation_settings import (
     EARLIER_FREE,
     EARLIER_GEOMETRIC,
     EARLIER_POWERS,
+    EARLIER_WIDTHS,
     FADING,
     FADING_RATES,
     HUMP,
@@ -149,10 +150,14 @@ def free_claim(s: ApproximationSettings, found: Approximation) -> Claim:
     """F6d: free rates are fast."""
     ladder = found.ladder(law_name(s.powers[0]), FREE)
     errors = [float(ladder.errors[_at(ladder, width)]) for width in EARLIER_FREE]
-    roots = np.diff(-np.log(ladder.errors)) / np.diff(np.sqrt(ladder.widths))
+    roots = ladder.root_slopes()
+    steeper = bool((np.diff(roots) > 0).all())
     return Claim(
         id="F6d",
-        statement="Free exponentials approximate a power law geometrically in √m.",
+        statement=(
+            "Free exponentials approximate a power law at least as well as geometric "
+            "progressions of rates, the errors of which fall geometrically in √m or faster."
+        ),
         source=EARLIER,
         expected=(
             f"{ladder.kernel}: relative error at most {listed(EARLIER_FREE.values(), 'g')} at "
@@ -163,7 +168,16 @@ def free_claim(s: ApproximationSettings, found: Approximation) -> Claim:
             f"{listed(roots.tolist(), '.2f')}"
         ),
         verdict=verdict(all(a <= b for a, b in zip(errors, EARLIER_FREE.values(), strict=True))),
-        note="The earlier numbers are of geometric progressions; these rates are all free.",
+        note=(
+            "The earlier numbers are of geometric progressions; these rates are all free. No law "
+            "in m is judged: "
+            + (
+                "the slopes in √m grow with the width, so that the errors fall faster than "
+                "geometrically in √m here."
+                if steeper
+                else "the slopes in √m do not grow at every width."
+            )
+        ),
     )
 
 
@@ -179,17 +193,13 @@ def slopes_claim(name: str, powers: tuple[float, ...], found: Approximation) -> 
         for p, one in zip(powers, ladders, strict=True)
     )
     theory = [2 * p - 1 for p in powers]
+    below = all(a < b for a, b in zip(slopes, theory, strict=True))
     note = (
-        f"Heuristic (βm² ≳ 1 resolves, the tail costs β^(p−½)): {listed(theory, 'g')}, approached "
-        "from below."
+        f"Heuristic (βm² ≳ 1 resolves, the tail costs β^(p−½)): {listed(theory, 'g')}; these are "
+        f"{'all below it' if below else 'not all below it'}."
     )
     if not met:
-        ours, theirs = ladders[0].errors[-1], EARLIER_POWERS[powers[0]][-1]
-        note += (
-            f" The criterion is the slope of our earlier table, whose last error, {theirs:.2g}, "
-            f"lies above the minimum over β, {ours:.3g} at β = {ladders[0].slowest[-1]:.3g}: its "
-            "slope was too small. The slope has not reached its limit and is no constant."
-        )
+        note += _too_small(powers[0], ladders[0])
     return Claim(
         id=name,
         statement=(
@@ -207,6 +217,21 @@ def slopes_claim(name: str, powers: tuple[float, ...], found: Approximation) -> 
         ),
         verdict=verdict(met),
         note=note,
+    )
+
+
+def _too_small(power: float, ladder: Ladder) -> str:
+    """Why a slope misses the earlier one, if it is that the earlier errors are no minima."""
+    before, slope = ladder.slope(1), ladder.slope()
+    told = f" The slope is no constant: {before:.2f} in the doubling before, {slope:.2f} here."
+    earlier = dict(zip(EARLIER_WIDTHS, EARLIER_POWERS[power], strict=True))
+    theirs, ours = earlier.get(ladder.widths[-1]), float(ladder.errors[-1])
+    if theirs is None or ours >= theirs or slope <= SLOPES[power]:
+        return told
+    return (
+        f" The criterion is the slope of our earlier table, whose last error, {theirs:.2g}, "
+        f"lies above the minimum over β, {ours:.3g} at β = {ladder.slowest[-1]:.3g}: its "
+        f"slope was too small.{told}"
     )
 
 

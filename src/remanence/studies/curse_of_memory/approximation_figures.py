@@ -91,10 +91,10 @@ def spectrum_figure(s: ApproximationSettings, found: Approximation) -> Figure:
             _draw(left, ladder, colour, label, form)
             right.plot(ladder.widths, ladder.slowest, form, color=colour, markersize=4)
         free, uniform = shown[0][0], shown[4][0]
-        rate = np.log(free.errors[-2] / free.errors[-1]) / np.diff(np.sqrt(free.widths[-2:]))[0]
+        rate = free.root_slopes()[-1]
         widths = np.geomspace(1, free.widths[-1], 50)
         root = np.exp(-rate * (np.sqrt(widths) - np.sqrt(free.widths[-1])))
-        left.plot(widths, free.errors[-1] * root, **_DASHED, label="∝ e^(−c√m), and m^−2 (right)")
+        left.plot(widths, free.errors[-1] * root, **_DASHED, label="e^(−c√m) and m^−2 (right)")
         widths = np.array([4.0, uniform.widths[-1]])
         right.plot(widths, uniform.slowest[-1] * (widths / widths[-1]) ** -2, **_DASHED)
         for ax in (left, right):

@@ -43,10 +43,14 @@ class Ladder:
     slowest: Float64[np.ndarray, " widths"]
     used: tuple[int, ...]
 
-    def slope(self) -> float:
-        """`−d log error / d log m` over the last doubling."""
-        last = np.log(self.errors[-2] / self.errors[-1])
-        return float(last / np.log(self.widths[-1] / self.widths[-2]))
+    def slope(self, back: int = 0) -> float:
+        """`−d log error / d log m` over the last doubling, or so many before it."""
+        slopes = -np.diff(np.log(self.errors)) / np.diff(np.log(self.widths))
+        return float(slopes[-1 - back])
+
+    def root_slopes(self) -> Float64[np.ndarray, " steps"]:
+        """`−d log error / d √m` between neighbouring widths."""
+        return np.diff(-np.log(self.errors)) / np.diff(np.sqrt(self.widths))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,13 +40,14 @@ FADING_RATE = -float(np.log(0.9))
 SLOPES = {1.1: 1.1, 1.5: 1.8, 2.0: 2.5, 3.0: 3.8}
 SLOPE_TOLERANCE = 0.25
 HUMP_SLOPE, HUMP_TOLERANCE = 2.0, 0.15
+EARLIER_WIDTHS: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
 EARLIER_POWERS = {
     1.1: (0.284, 0.259, 0.141, 0.0708, 0.0349, 0.0162, 0.0076),
     1.5: (0.196, 0.172, 0.070, 0.025, 7.9e-3, 2.3e-3, 6.6e-4),
     2.0: (0.149, 0.115, 0.035, 8.5e-3, 1.7e-3, 2.8e-4, 5.0e-5),
     3.0: (0.096, 0.066, 0.013, 1.5e-3, 1.3e-4, 7.7e-6, 5.7e-7),
 }
-"""Relative errors of the earlier prototype, uniform rates with the best of its β, 1 … 64."""
+"""Relative errors of the earlier prototype, uniform rates with the best of its β."""
 EARLIER_GEOMETRIC = {FADING: (4.5e-2, 4.7e-3, 3.5e-4, 2e-7), HUMP: (0.40, 0.024, 3e-3, 1e-6)}
 """The same, 1 … 8."""
 EARLIER_FREE = {2: 0.12, 4: 0.035, 8: 5.8e-3, 16: 3e-4}

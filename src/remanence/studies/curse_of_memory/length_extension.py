@@ -25,6 +25,7 @@ from remanence.studies.curse_of_memory.length_extension_training import (
     Extension,
     train_network,
 )
+from remanence.studies.curse_of_memory.shared import columns
 
 
 def run_length_extension(settings: ExtensionSettings, progress: AbstractProgress) -> Finding:
@@ -74,7 +75,7 @@ def _table(found: dict[str, Extension]) -> dict[str, np.ndarray]:
         for i, length in enumerate(one.lengths)
     ]
     names = ("network", "training", "seed", "length", "unexplained_share", "training_loss")
-    return {name: np.array([row[k] for row in rows]) for k, name in enumerate(names)}
+    return columns(names, rows)
 
 
 LENGTH_EXTENSION = Part(

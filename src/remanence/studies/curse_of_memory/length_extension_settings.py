@@ -12,7 +12,8 @@ STATIONARY_TOY = 1.9e-3
 """F12b: the carried-state error, at every length."""
 
 TOY_RIDGE = 1e-10
-"""F12a, F12b: the ridge of the pre-registered numbers, a share of the Gram matrix's trace."""
+"""F12a, F12b: a share of the Gram matrix's trace, found by search: with it the pre-registered
+numbers, which were stated without a ridge, appear."""
 
 TOLERANCE = 0.1
 """F12a, F12b: relative, on numbers given with one or two digits."""

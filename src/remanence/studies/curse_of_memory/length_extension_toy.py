@@ -12,7 +12,7 @@ from remanence.studies.curse_of_memory.length_extension_settings import (
 )
 from remanence.theory.kernels import PowerLawKernel
 
-LONGEST = 4096
+LONGEST, LONG_LENGTH = 4096, 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Toy:
     """Errors of the toy.
 
     - `short`, `long`: by length, zero-state training at 16 and at 256 steps, with the ridge of
-      the pre-registered numbers; `exact`: at 16 steps without one.
+      the pre-registered numbers; `exact`, `long_exact`: without one.
     - `stationary`: the error at any length of the fit that carries states.
     - `ridges`, `at_training`, `at_longest`: the same training at 16 steps by ridge.
     """
@@ -28,6 +28,7 @@ class Toy:
     short: dict[int, float]
     exact: dict[int, float]
     long: dict[int, float]
+    long_exact: dict[int, float]
     stationary: float
     ridges: Float64[np.ndarray, " ridges"]
     at_training: Float64[np.ndarray, " ridges"]
@@ -58,7 +59,8 @@ def run_toy(s: ExtensionSettings, lengths: Sequence[int]) -> Toy:
     return Toy(
         short=errors(readouts(s.length, TOY_RIDGE), lengths),
         exact=errors(readouts(s.length, 0.0), lengths),
-        long=errors(readouts(256, TOY_RIDGE), (256, LONGEST)),
+        long=errors(readouts(LONG_LENGTH, TOY_RIDGE), (LONG_LENGTH, LONGEST)),
+        long_exact=errors(readouts(LONG_LENGTH, 0.0), (LONG_LENGTH, LONGEST)),
         stationary=float(np.sum((modes @ endless - target) ** 2)),
         ridges=np.array(s.ridges),
         at_training=np.array([one[s.length] for one in by_ridge]),

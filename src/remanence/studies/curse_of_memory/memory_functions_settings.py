@@ -12,8 +12,11 @@ FADED = 1e-3
 SHORT = 100
 """F11c: RNN, GRU and LSTM forget within this many steps (median over starts)."""
 
+PUBLISHED = 2000
+"""F11c: steps of S4, about, read off a published figure."""
+
 LONG = (500, 8000)
-"""F11c: and S4D within these; about 2,000 was published, read off a figure."""
+"""F11c: and S4D within these, four times less and more."""
 
 EXPONENTIAL_SHARE = 0.9
 """F11b: share of starts of each recurrent network whose decay is exponential."""

@@ -17,6 +17,7 @@ from remanence.studies.curse_of_memory.networks_settings import (
     NetworkSettings,
 )
 from remanence.studies.curse_of_memory.networks_tanh import tanh_sequences, train_tanh
+from remanence.studies.curse_of_memory.shared import columns
 
 _THINNED = 200
 
@@ -41,7 +42,7 @@ def run_networks(settings: NetworkSettings, progress: AbstractProgress) -> Findi
             "Lorenz-96 ring driven by its input. The share is the squared error over the "
             f"target's variance; a target is learnt when it falls below {ESCAPED:g}, and a "
             "plateau is a stretch before that over which its logarithm moves by less than "
-            f"{FLAT:g}."
+            f"{FLAT:g}: slow decline counts as well as standing still."
         ),
         claims=(
             *linear_claims(s.linear, linear),
@@ -81,7 +82,7 @@ def _steps(s: NetworkSettings, networks: dict[str, list[Curves]]) -> dict[str, n
     ]
     names = ("network", "target", "family", "memory", "mean_lag", "seed")
     found = ("steps_to_learn", "longest_plateau", "final_share")
-    return _columns((*names, *found), rows)
+    return columns((*names, *found), rows)
 
 
 def _curves(networks: dict[str, list[Curves]]) -> dict[str, np.ndarray]:
@@ -91,12 +92,7 @@ def _curves(networks: dict[str, list[Curves]]) -> dict[str, np.ndarray]:
             for k in np.unique(np.geomspace(1, one.at.size, _THINNED).astype(int)) - 1:
                 low, middle, high = np.quantile(one.shares[:, k], (0.0, 0.5, 1.0))
                 rows.append((network, one.target, one.at[k], middle, low, high))
-    return _columns(("network", "target", "step", "median", "least", "greatest"), rows)
-
-
-def _columns(names: tuple[str, ...], rows: list[tuple]) -> dict[str, np.ndarray]:
-    columns = zip(*rows, strict=True)
-    return {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+    return columns(("network", "target", "step", "median", "least", "greatest"), rows)
 
 
 NETWORKS = Part("trained networks", run_networks, {"quick": QUICK, "full": FULL}, weight=17.0)

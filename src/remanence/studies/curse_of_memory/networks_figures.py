@@ -74,9 +74,8 @@ def curves_figure(s: NetworkSettings, linear: list[Curves], tanh: list[Curves]) 
         "exact expected loss of a dense linear RNN under plain gradient descent. Middle and "
         f"right: held-out sequences, second half of {s.tanh.length} steps of {s.tanh.step:g}. "
         f"Ai is Ai({STRETCH:g}(t − t₀)). Exponential sums fall at once, fast and slow ones "
-        "alike; Airy functions stand the longer the later they are. The Lorenz system falls as "
-        "exponential sums do, and then "
-        "slowly, without a plateau; its linear part alone is the response from equal z_k.",
+        "alike, Airy functions later. Right: Lorenz systems; the linear part alone is the "
+        "response from equal z_k.",
     )
 
 
@@ -147,7 +146,7 @@ def growth_figure(s: NetworkSettings, linear: list[Curves], tanh: list[Curves]) 
             ax.set_xlabel("delay t₀, units of time")
             ax.set_ylabel(what)
         left.set_title("Time to learn")
-        right.set_title("Standing still")
+        right.set_title("Longest stretch of slow decline")
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=8.5)
         freeze_layout(figure)

@@ -2,13 +2,13 @@
 
 import dataclasses
 import functools
-import itertools
 
 import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from remanence.studies.curse_of_memory.networks_settings import ESCAPED, FLAT
+from remanence.studies.curse_of_memory.shared import median
 
 Curve = Float[np.ndarray, " records"]
 
@@ -82,8 +82,13 @@ class Curves:
         return median(self.escapes)
 
     @property
+    def learnt(self) -> bool:
+        """Whether the median seed escapes within the budget."""
+        return bool(np.isfinite(self.escape))
+
+    @property
     def plateau(self) -> float:
-        """Median over seeds."""
+        """Median over seeds; before no escape a flat stretch is no plateau that ends."""
         return median(self.plateaus)
 
     @property
@@ -105,12 +110,6 @@ class Curves:
         return median(self.shares[:, -1])
 
 
-def median(values: np.ndarray) -> float:
-    """Of a vector that may hold infinities."""
-    ordered = np.sort(values)
-    return float((ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]) / 2)
-
-
 def growth_rate(curves: list[Curves]) -> tuple[float, float]:
     """`c` and `a` of the least-squares fit `log(steps) = a + c t₀` over medians that escape."""
     known = [one for one in curves if np.isfinite(one.escape)]
@@ -119,8 +118,3 @@ def growth_rate(curves: list[Curves]) -> tuple[float, float]:
     logs = np.log([one.escape for one in known])
     slope, offset = np.polyfit([one.memory for one in known], logs, 1)
     return float(slope), float(offset)
-
-
-def rises(values: list[float]) -> bool:
-    """Whether each value exceeds the one before; two infinite ones in a row are no fall."""
-    return all(b > a or a == b == np.inf for a, b in itertools.pairwise(values))

@@ -2,10 +2,6 @@
 
 import dataclasses
 
-PAPER = "Li, Han, E & Li, ICLR 2021 (arXiv 2009.07799)"
-RECALLED = f"{PAPER}; recalled, its text was not at hand"
-DERIVED = "derived"
-
 ESCAPED = 0.1
 """A run has learnt its target when the unexplained share first falls below this."""
 
@@ -95,7 +91,7 @@ class TanhSettings:
     radius: float = 0.9
     rate: float = 5e-3
     batch: int = 16
-    steps: int = 800
+    steps: int = 1_000
     every: int = 5
     chunks: int = 8
     seeds: int = 3

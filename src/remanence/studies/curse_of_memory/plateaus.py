@@ -26,6 +26,7 @@ from remanence.studies.curse_of_memory.plateaus_settings import (
     REACHED,
     PlateauSettings,
 )
+from remanence.studies.curse_of_memory.shared import columns
 
 
 def run_plateaus(settings: PlateauSettings, progress: AbstractProgress) -> Finding:
@@ -48,10 +49,11 @@ def run_plateaus(settings: PlateauSettings, progress: AbstractProgress) -> Findi
             "1/ω, ρ = e^{−t} + e^{−(t − 1/ω)²/(2σ²)}, from starts that have learned e^{−t}: the "
             "loss of the bump is there in full, its gradient of order e^{−w/ω}/ω. The theorem, "
             "τ ≳ ω² e^{c₀/ω} min(δ/√m, log(1 + δ)), is recalled and a bound from below: what is "
-            "tested is that log τ rises linearly. The target and numbers of the flow are those "
-            "of an earlier program of ours. Then plain gradient descent on Airy functions, whose "
-            "oscillations end at t₀, by complex modes and by a dense recurrence. The Lorenz "
-            "system of the paper is not re-run here."
+            "tested is a straight line through log τ, told beside its local slopes. The target "
+            "and numbers of the flow are those of an earlier program of ours. Then plain "
+            "gradient descent on Airy functions, whose oscillations end at t₀, by complex modes "
+            "and by a dense recurrence. Longer runs of dense networks, and a Lorenz-96-type "
+            "system, are in the part on trained networks."
         ),
         claims=plateau_claims(s, flows, modal, dense),
         figures=(
@@ -111,8 +113,7 @@ def _steps(descents: dict[str, Descents]) -> dict[str, np.ndarray]:
         for target, counts in zip(found.targets, found.steps, strict=True)
         for seed, count in enumerate(counts)
     ]
-    names = ("student", "target", "seed", "steps")
-    return {n: np.array(column) for n, column in zip(names, zip(*rows, strict=True), strict=True)}
+    return columns(("student", "target", "seed", "steps"), rows)
 
 
 PLATEAUS = Part("plateaus", run_plateaus, {"quick": QUICK, "full": FULL}, weight=20.0)

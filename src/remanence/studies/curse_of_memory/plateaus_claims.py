@@ -23,6 +23,7 @@ from remanence.studies.curse_of_memory.plateaus_settings import (
     STRAIGHT,
     PlateauSettings,
 )
+from remanence.studies.curse_of_memory.shared import rises
 from remanence.studies.curse_of_memory.sources import DERIVED, EARLIER, PAPER, RECALLED
 from remanence.studies.wording import listed
 
@@ -48,26 +49,46 @@ def plateau_claims(
 def straight_claim(s: PlateauSettings, flows: Flows) -> Claim:
     """F8a: log τ is linear in 1/ω."""
     found = {name: flows.escapes[name].straightness() for name in SLOPES}
-    bent = [name for name, value in found.items() if value < STRAIGHT]
+    bent = [name for name, value in found.items() if not value >= STRAIGHT]
     return Claim(
         id="F8a",
         statement="The time on the plateau is exponential in the memory: log τ is linear in 1/ω.",
         source=f"{RECALLED}; {EARLIER}",
-        expected=f"R² ≥ {STRAIGHT:g} for 1/ω ≥ {s.fitted_from}, each of three starts",
+        expected=(
+            f"R² ≥ {STRAIGHT:g} for 1/ω ≥ {s.fitted_from}, each of three starts (pre-registered; "
+            f"the start {SPLIT} is told and not judged)"
+        ),
         measured=(
-            f"{'; '.join(f'{name}: {value:.4f}' for name, value in found.items())} "
+            f"{'; '.join(f'{name}: {value:.4f}' for name, value in found.items())}; {SPLIT}: "
+            f"{flows.escapes[SPLIT].straightness():.4f} "
             f"(LSODA, no randomness; τ: J has fallen by {s.drop:g})"
         ),
         verdict=verdict(not bent),
-        note=" ".join(_bend(flows.escapes[name]) for name in bent),
+        note=" ".join(
+            [
+                "R² hardly tests a line: slopes between neighbouring 1/ω run "
+                + "; ".join(_slopes(one) for one in flows.escapes.values())
+                + ".",
+                *(_bend(flows.escapes[name]) for name in bent),
+            ]
+        ),
     )
+
+
+def _fitted_slopes(found: Escapes) -> np.ndarray:
+    """The local slopes of the fit's own range."""
+    return found.local_slopes()[found.memories[:-1] >= found.fitted_from]
+
+
+def _slopes(found: Escapes) -> str:
+    slopes = _fitted_slopes(found)
+    return f"from {slopes.min():.2f} to {slopes.max():.2f} ({found.start})"
 
 
 def _bend(found: Escapes) -> str:
     """Why a line is none, from what leaves the plateau."""
     x, _ = found.fitted
     kept = found.memories >= found.fitted_from
-    slopes = found.local_slopes()[kept[:-1]]
     ways = [
         f"mode {mode + 1} at 1/ω = {listed(x[found.leaving[kept] == mode].tolist(), 'g')}"
         for mode in np.unique(found.leaving[kept])
@@ -77,9 +98,9 @@ def _bend(found: Escapes) -> str:
         if len(ways) > 1
         else f"it is always {ways[0]} whose rate falls"
     )
-    return (
-        f"{found.start}: slopes between neighbouring 1/ω run from {slopes.min():.2f} to "
-        f"{slopes.max():.2f}; {how}. The earlier value, .970, was this number rounded."
+    near = f"{found.straightness():.3f}" == f"{STRAIGHT:.3f}"
+    return f"{found.start}: {how}." + (
+        f" The earlier value, {STRAIGHT:.3f}, was this number rounded." if near else ""
     )
 
 
@@ -116,7 +137,10 @@ def split_claim(s: PlateauSettings, flows: Flows) -> Claim:
     )
     return Claim(
         id="F8c",
-        statement="A generic start, one mode split in two, has the same plateau.",
+        statement=(
+            "A generic start, one mode split in two, has a plateau of its own exponent: log τ "
+            "bends upwards."
+        ),
         source=EARLIER,
         expected=(
             f"slope {SPLIT_SLOPE:g}, and {SPLIT_LAST:g} between the last two 1/ω, within "
@@ -127,6 +151,10 @@ def split_claim(s: PlateauSettings, flows: Flows) -> Claim:
             f"{listed(found.times.tolist(), '.3g')} at 1/ω = {listed(s.memories)}"
         ),
         verdict=verdict(near),
+        note=(
+            f"The line is no law: slopes between neighbouring 1/ω run {_slopes(found)}, R² is "
+            f"{'above' if found.straightness() >= STRAIGHT else 'below'} the {STRAIGHT:g} of F8a."
+        ),
     )
 
 
@@ -134,6 +162,7 @@ def exponents_claim(flows: Flows) -> Claim:
     """F8d: which law it tends to."""
     last = {name: float(found.local_slopes()[-1]) for name, found in flows.escapes.items()}
     least = {name: min(STARTS[name][1]) for name in last}
+    above = [name for name in last if last[name] > 2 * least[name]]
     return Claim(
         id="F8d",
         statement=(
@@ -147,25 +176,28 @@ def exponents_claim(flows: Flows) -> Claim:
             f"{name}: {value:.2f} (min w(0) = {least[name]:.3g}, twice {2 * least[name]:.3g})"
             for name, value in last.items()
         ),
-        verdict=verdict(all(last[name] > least[name] for name in last)),
+        verdict=verdict(all(least[name] < last[name] < np.inf for name in last)),
         note=(
             "Criterion chosen after a prototype. The exponent 2 min w(0) is a heuristic without "
-            "prefactors: the split start is above it, the others have not reached it."
+            f"prefactors; above it here: {', '.join(above) or 'no start'}."
         ),
     )
 
 
 def loss_claim(s: PlateauSettings, flows: Flows) -> Claim:
     """F8e: the loss on the plateau."""
-    worst = float(np.max(np.abs(flows.losses / flows.predicted - 1)))
+    ways = (flows.losses, flows.flow_losses)
+    measured, closed = (float(np.max(np.abs(one / flows.predicted - 1))) for one in ways)
     return Claim(
         id="F8e",
         statement="On the plateau the whole late part of the target is lost: J = c₀² σ √π.",
         source=DERIVED,
-        expected=f"relative deviation at most {EXACT:g} at 1/ω = {s.memories[0]} to "
-        f"{s.memories[-1]}",
-        measured=f"{worst:.1e}; J(0) = {flows.losses[-1]:.6f}",
-        verdict=verdict(worst <= EXACT),
+        expected=(
+            f"∫(ρ̂ − ρ)² dt by quadrature at ρ̂ = ρ̄, and the closed form that the flow descends "
+            f"on, within {EXACT:g} of it, relative, at 1/ω = {s.memories[0]} to {s.memories[-1]}"
+        ),
+        measured=f"{measured:.1e} and {closed:.1e}; J(0) = {flows.losses[-1]:.6f}",
+        verdict=verdict(max(measured, closed) <= EXACT),
         note=(
             "Two real modes do not make a delayed bump: the loss then falls by little "
             f"(figure), which is why a plateau ends with a drop of {s.drop:g}, not with success."
@@ -180,7 +212,10 @@ def gradients_claim(s: PlateauSettings, flows: Flows) -> Claim:
     worst = float(np.max(np.abs(found / GRADIENTS - 1)))
     return Claim(
         id="F9a",
-        statement="‖∇J‖ where ρ̂ = ρ̄, from the split start.",
+        statement=(
+            "At the split start, where ρ̂ is nearly ρ̄, ‖∇J‖ falls with the memory by the numbers "
+            "of our earlier program."
+        ),
         source=EARLIER,
         expected=f"{listed(GRADIENTS, 'g')} within {GRADIENT_TOLERANCE:.0%} at 1/ω = 2 … 8",
         measured=f"{listed(found.tolist(), '.3g')}, largest deviation {worst:.2%}",
@@ -196,7 +231,7 @@ def law_claim(s: PlateauSettings, flows: Flows) -> Claim:
     judged, seen = ratios[late], flows.exact_gradients[late]
     return Claim(
         id="F9b",
-        statement="It falls as e^{−w/ω}/ω: descent does not see what the loss does.",
+        statement="At ρ̂ = ρ̄ it falls as e^{−w/ω}/ω: descent does not see what the loss does.",
         source=f"{DERIVED}; order of magnitude: {PAPER}, recalled",
         expected=(
             f"‖∇J‖ over √2 σ √(2π) e^{{σ²/2}} e^{{−1/ω}}/ω within {PROPORTIONAL:.0%} of 1, "
@@ -238,7 +273,7 @@ def growth_claim(s: PlateauSettings, modal: Descents) -> Claim:
         source=f"{PAPER}, figure on training, recalled; {EARLIER}",
         expected=f"mean steps to a relative loss of {REACHED:g} rise from target to target",
         measured=_told(modal),
-        verdict=verdict(_rising(means(modal))),
+        verdict=verdict(rises(means(modal))),
         note=(
             f"Earlier, 4 seeds: {listed(EARLIER_STEPS)}. {s.modes} complex modes on [0, "
             f"{s.duration:g}), rate {s.learning_rate:g} on J in units of time."
@@ -246,26 +281,45 @@ def growth_claim(s: PlateauSettings, modal: Descents) -> Claim:
     )
 
 
-def _rising(values: list[float]) -> bool:
-    # Not of infinities: two of them are no growth.
-    return bool(np.isfinite(values).all() and (np.diff(values) > 0).all())
-
-
 def _factor(found: Descents, seeds: int | None = None) -> float:
-    """Mean steps of the last target over those of the first, of the first seeds."""
-    steps = found.steps[:, :seeds].mean(axis=1)
-    return float(steps[-1] / steps[0])
+    """Mean steps of the last target over those of the first, of the first seeds.
+
+    No number unless all of these runs arrive: what does not is no factor that was measured.
+    """
+    first, last = found.steps[[0, -1], :seeds].mean(axis=1)
+    return float(last / first) if np.isfinite(first) and np.isfinite(last) else float("nan")
+
+
+def _factor_error(found: Descents) -> float:
+    """Its standard error: of the relative errors of the two means, which share their seeds."""
+    steps = found.steps[[0, -1]]
+    scaled = steps / steps.mean(axis=1, keepdims=True)
+    error = np.std(scaled[1] - scaled[0], ddof=1) / np.sqrt(steps.shape[1])
+    return float(_factor(found) * error)
+
+
+def _all_arrive(found: Descents) -> bool:
+    return bool(np.isfinite(found.steps[[0, -1]]).all())
 
 
 def _told_factor(found: Descents) -> str:
-    """With its standard error: relative errors of the two means, which share their seeds."""
-    steps = found.steps[[0, -1]]
-    if not np.isfinite(steps).all():
-        return "infinite (some runs do not arrive)"
-    scaled = steps / steps.mean(axis=1, keepdims=True)
-    error = np.std(scaled[1] - scaled[0], ddof=1) / np.sqrt(steps.shape[1])
-    factor = _factor(found)
-    return f"{factor:.1f} ± {factor * error:.1f}×"
+    if not _all_arrive(found):
+        return "no factor (some runs do not arrive)"
+    return f"{_factor(found):.1f} ± {_factor_error(found):.1f}×"
+
+
+def _margin(found: Descents) -> str:
+    """How far the factor is from its threshold, in standard errors."""
+    if not _all_arrive(found):
+        return ""
+    margin, error = _factor(found) - AIRY_FACTOR, _factor_error(found)
+    side = "above" if margin >= 0 else "below"
+    within = abs(margin) <= 2 * error
+    return f" The factor is {abs(margin):.1f} {side} the threshold" + (
+        f", within two standard errors ({error:.1f} each): other seeds may tell otherwise."
+        if within
+        else f", its standard error {error:.1f}."
+    )
 
 
 def factor_claim(s: PlateauSettings, modal: Descents) -> Claim:
@@ -292,7 +346,7 @@ def factor_claim(s: PlateauSettings, modal: Descents) -> Claim:
 def dense_claim(s: PlateauSettings, dense: Descents) -> Claim:
     """F10c: the same with a dense recurrence."""
     airy = means(dense)[1:]
-    met = _rising(airy) and _factor(dense) >= AIRY_FACTOR
+    met = rises(airy) and _factor(dense) >= AIRY_FACTOR
     return Claim(
         id="F10c",
         statement="The same for a linear RNN with a dense recurrence trained by plain descent.",
@@ -304,7 +358,7 @@ def dense_claim(s: PlateauSettings, dense: Descents) -> Claim:
         measured=f"{_told_factor(dense)} (standard error); {_told(dense)}",
         verdict=verdict(met),
         note=(
-            f"{s.dense_states} states, W = −0.9 I + N(0, ¼/n). Criterion chosen after a prototype "
-            "of four seeds, 33×; the exponential and t₀ = 1 are not told apart."
+            f"{s.dense_states} states, W = −0.9 I + N(0, ¼/n). The threshold was set after a "
+            "prototype of four seeds, 33×." + _margin(dense)
         ),
     )

@@ -187,8 +187,8 @@ def run(
     errors[:, : trained.evaluated_at.size] = trained.test_errors
     errors[trained.diverged_at >= 0, -1] = np.inf
     errors = np.where(np.isnan(errors), np.inf, errors)
-    seeds = np.array([seed for _, seed in members])
-    return Runs(trained.learning_rates, seeds, at, errors)
+    seed_of = np.array([seed for _, seed in members])
+    return Runs(trained.learning_rates, seed_of, at, errors)
 
 
 @functools.cache

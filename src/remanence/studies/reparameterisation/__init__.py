@@ -16,10 +16,11 @@ STABLE_REPARAMETERISATION = Study(
         "A state-space model whose eigenvalues are parameters themselves becomes unstable as soon "
         "as one of them is perturbed by more than its distance to the axis, and long memory needs "
         "that distance to be small. A stable reparameterisation λ = f(w) bounds what a "
-        "perturbation of w costs, whatever the memory, and −1/(a w² + b) keeps the gradient over "
-        "the weight bounded as well. Moduli and gradient scales in closed form, the published "
-        "perturbation experiment beside our own, and learning rates swept for every map from a "
-        "fair start and from the published one."
+        "perturbation of w costs, whatever the memory, and with −1/(a w² + b) the scale of the "
+        "gradient over the weight is the same for every memory; the ratio measured in training "
+        "still grows with the learning rate. Moduli and gradient scales in closed form, the "
+        "published perturbation experiment beside our own, and learning rates swept for every map "
+        "from a fair start and from the published one."
     ),
     source=PAPER,
     parts=(MODULI, PERTURBATION, LEARNING_RATES),

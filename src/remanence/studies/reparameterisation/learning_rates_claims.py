@@ -27,6 +27,7 @@ from remanence.studies.reparameterisation.learning_rates_settings import (
     LearningRateSettings,
 )
 from remanence.studies.reparameterisation.sources import DERIVED, PUBLISHED_CODE, figure
+from remanence.studies.wording import listed
 
 SAME_ORDER = "the order of " + figure("table 2")
 
@@ -47,7 +48,9 @@ def order_claim(s: LearningRateSettings, found: Sweep) -> Claim:
     usable = {name: found.usable(name, LEARNT) for name in names}
     next_rate = dict(zip(s.rates, s.rates[1:], strict=False))
     met = (
-        usable[DIRECT] < DIRECT_BELOW
+        # A map that learns at no rate has 0, which is no largest rate.
+        min(usable.values()) > 0
+        and usable[DIRECT] < DIRECT_BELOW
         and usable["best"] >= BEST_LEAST
         and all(
             usable[name] <= EXPONENTIAL_AT < next_rate.get(usable[name], np.inf)
@@ -63,8 +66,8 @@ def order_claim(s: LearningRateSettings, found: Sweep) -> Claim:
         source=f"{DERIVED}; {SAME_ORDER}",
         expected=(
             f"largest rate at which every seed ends below {100 * LEARNT:g} % of the kernel's "
-            f"power: direct < {DIRECT_BELOW:g}, exponential and softplus {EXPONENTIAL_AT:g}, best "
-            f"≥ {BEST_LEAST:g}"
+            f"power: 0 < direct < {DIRECT_BELOW:g}, exponential and softplus {EXPONENTIAL_AT:g}, "
+            f"best ≥ {BEST_LEAST:g}"
         ),
         measured=(
             ", ".join(f"{name} {rate:g}" for name, rate in usable.items())
@@ -73,8 +76,8 @@ def order_claim(s: LearningRateSettings, found: Sweep) -> Claim:
         verdict=verdict(met),
         note=(
             f"The three rates were known beforehand; the share of {100 * LEARNT:g} % was chosen "
-            "after "
-            "a prototype. A loss is compared at the end of a run. Where a run ends at "
+            "after a prototype. 0 stands for a map that learns at no rate. A loss is compared at "
+            "the end of a run. Where a run ends at "
             f"{found.power - 1:.3g} all of its memory is gone and one delta at lag 0 is left. In "
             "float64 the direct map rarely ends in NaN; it ends above the share, or at 1e300."
         ),
@@ -89,11 +92,15 @@ def ratio_claim(s: LearningRateSettings, found: Sweep) -> Claim:
         rows = found.of(found.ratios, name)[low].max(axis=1)
         told[name] = rows
     worst = float(told["best"].max())
-    seeds = found.of(found.ratios, "best")[low]
+    every = found.of(found.ratios, "best")
+    seeds = every[low]
     with_poles = float(found.of(found.all_ratios, "exponential")[low].max())
     return Claim(
         id="F4b",
-        statement="The best map keeps the gradient over the weight small at every step.",
+        statement=(
+            "At small learning rates the best map keeps the gradient over the weight small at "
+            "every step."
+        ),
         source=f"{DERIVED}; {figure('figure 3')}, not re-run",
         expected=(
             f"max |g|/|w| over all steps, weights and seeds ≤ {RATIO_MOST:g} for best, at rates "
@@ -107,11 +114,12 @@ def ratio_claim(s: LearningRateSettings, found: Sweep) -> Claim:
         note=(
             f"Weights below {POLE:g} are left out for exponential and softplus, whose w = 0 is "
             f"the rate −1 or −ln 2: with them exponential has {with_poles:.2g}. For best the "
-            f"median over seeds and rates is {np.median(seeds):.2g}; "
-            f"{int((seeds > RATIO_MOST).sum())} of {seeds.size} runs exceed {RATIO_MOST:g}, at "
-            f"the smallest rate, where nothing overshoots, with up to {seeds[0].max():.2g}: the "
-            "bound 2a|w| holds up to a factor of the readouts and of the kernel's error, which "
-            "the start draws and a large rate enlarges."
+            f"median over seeds and the rates judged is {np.median(seeds):.2g}, and "
+            f"{int((seeds > RATIO_MOST).sum())} of {seeds.size} runs exceed {RATIO_MOST:g}. The "
+            f"greatest of each rate, {listed(s.rates, 'g')}, is "
+            f"{listed(every.max(axis=1), '.3g')}: what is 2a|w| in theory is the scale, up to a "
+            "factor of the readouts and of the kernel's error. The start draws that factor and a "
+            "large rate enlarges it: no bound on the ratio that is measured."
         ),
     )
 
@@ -123,8 +131,8 @@ def start_claim(s: LearningRateSettings, found: Sweep) -> Claim:
     return Claim(
         id="F4c",
         statement=(
-            "That the direct map fails at every learning rate is a matter of its start: the "
-            "released code starts at Re λ = +0.5."
+            "In kernel regression the direct map fails at every learning rate from Re λ = +0.5, "
+            "where the released code starts, and learns from a stable start."
         ),
         source=f"{DERIVED}; {PUBLISHED_CODE}",
         expected=(
@@ -136,7 +144,12 @@ def start_claim(s: LearningRateSettings, found: Sweep) -> Claim:
             f"start usable up to {fair:g}"
         ),
         verdict=verdict(bool((losses > found.power).all()) and fair > 0),
-        note="Losses beyond 3e38 are finite here, in float64, and would not be in float32.",
+        note=(
+            "Measured in this regression alone, whose fair start is λ = −0.01 … −0.9. That the "
+            "published direct map, on sequential MNIST, fails because of its start is not shown "
+            "by it; F5b tries that task from −½, smaller than published, in the full preset. "
+            "Losses beyond 3e38 are finite here, in float64, and would not be in float32."
+        ),
     )
 
 
@@ -147,7 +160,7 @@ def extensions_claim(s: LearningRateSettings, found: Sweep) -> Claim:
         name: float(np.median(found.of(found.losses, name), axis=1).min())
         for name in ("best", "mean-square best", "exponential", "best, normalised")
     }
-    met = usable["exponential, normalised"] > found.usable("exponential", LEARNT)
+    met = usable["exponential, normalised"] > found.usable("exponential", LEARNT) > 0
     return Claim(
         id="F4d",
         statement=(

@@ -26,7 +26,7 @@ from remanence.studies.reparameterisation.learning_rates_settings import (
 )
 from remanence.studies.reparameterisation.moduli_figures import LOOKS
 
-_TOP = 1e3
+_TOP, _TOP_RATIO, _TOP_DIGITS = 1e3, 1e12, 300.0
 _PUBLISHED_PLACE = {"direct, unfair start": 0, "softplus": 1, "exponential": 2, "best": 3}
 
 
@@ -84,10 +84,15 @@ def _losses(ax: Axes, found: Sweep, name: str) -> None:
     style: dict[str, Any] = (
         {"linestyle": "--", "markerfacecolor": "none"} if map_name != name else {}
     )
-    values = np.minimum(found.of(found.losses, name), 0.8 * _TOP)
+    values = on_page(found.of(found.losses, name), _TOP)
     seeds_and_median(
         ax, found.rates, values, colour, name, marker=marker, size=6.0, linewidth=1.4, **style
     )
+
+
+def on_page(values: np.ndarray, top: float) -> np.ndarray:
+    """`values`, with what exceeds `top`, and NaN, just below it."""
+    return np.where(values <= top, values, 0.9 * top)
 
 
 def ratios_figure(s: LearningRateSettings, found: Sweep) -> NamedFigure:
@@ -97,13 +102,13 @@ def ratios_figure(s: LearningRateSettings, found: Sweep) -> NamedFigure:
         ax = figure.subplots()
         for name in ("direct", "exponential", "softplus", "mean-square best", "best"):
             colour, marker = LOOKS[name]
-            values = np.minimum(found.of(found.ratios, name), 5e11)
+            values = on_page(found.of(found.ratios, name), _TOP_RATIO)
             seeds_and_median(
                 ax, found.rates, values, colour, name, marker=marker, size=6.0, linewidth=1.4
             )
         ax.axhline(RATIO_MOST, color=MEASURED, linewidth=0.8)
         log_axis(ax.xaxis, (s.rates[0] / 1.5, 1.5 * s.rates[-1]))
-        log_axis(ax.yaxis, (0.05, 1e12))
+        log_axis(ax.yaxis, (0.05, _TOP_RATIO))
         ax.set(xlabel="learning rate of Adam", ylabel="greatest |g|/|w| of all steps and weights")
         legend_above(figure, ax)
         freeze_layout(figure)
@@ -123,23 +128,22 @@ def digits_figure(s: LearningRateSettings, found: DigitSweep) -> NamedFigure:
         figure = new_figure(4.0)
         left, right = figure.subplots(1, 2, sharey=True)
         published = np.array(list(PUBLISHED_DIGITS))
-        top = 300.0
         for name in found.students:
             colour, marker = LOOKS[name]
-            ours = np.minimum(np.nan_to_num(found.of(name), nan=np.inf), 0.9 * top)
+            ours = on_page(found.of(name), _TOP_DIGITS)
             left.plot(found.rates, ours, marker=marker, color=colour, markersize=6, label=name)
             if name in _PUBLISHED_PLACE:
                 values = np.array(
                     [row[_PUBLISHED_PLACE[name]] for row in PUBLISHED_DIGITS.values()]
                 )
-                values = np.minimum(np.nan_to_num(values, nan=np.inf), 0.9 * top)
+                values = on_page(values, _TOP_DIGITS)
                 right.plot(published, values, marker=marker, color=colour, markersize=6)
         for ax, title in ((left, "Here"), (right, "Published")):
             ax.axhline(CHANCE, color=FAINT, linewidth=0.8)
             log_axis(ax.xaxis, (published[0] / 1.5, 1.5 * published[-1]))
             ax.set_xlabel("learning rate of AdamW")
             ax.set_title(title)
-        log_axis(left.yaxis, (0.01, top))
+        log_axis(left.yaxis, (0.01, _TOP_DIGITS))
         left.set_ylabel("test loss, nats")
         legend_above(figure, left)
         freeze_layout(figure)
@@ -149,6 +153,6 @@ def digits_figure(s: LearningRateSettings, found: DigitSweep) -> NamedFigure:
         f"Sequential MNIST with one StableSSM layer. Here: {found.images} training images of "
         f"{s.digit_side}×{s.digit_side} pixels, {found.steps} steps, mean of {s.digit_seeds} "
         "run(s) per rate. Published: table 2, 60,000 images of 28×28, means of three runs; its "
-        "direct map has the unfair start. NaN is drawn on the upper edge; horizontal line: ln 10, "
-        "chance.",
+        f"direct map has the unfair start. NaN, and what exceeds {_TOP_DIGITS:g}, is drawn on the "
+        "upper edge; horizontal line: ln 10, chance.",
     )

@@ -70,7 +70,8 @@ class Readouts:
     """What readouts perturbed by β, all in the same direction, add to the L¹ error of fits.
 
     `raw`, `normalised` in closed form, `raw_integral` and `normalised_integral` by quadrature,
-    all relative to the kernel's norm; `slowest` the smallest |λ| of each fit.
+    all relative to the kernel's norm; `slowest` the smallest |λ| of each fit; `unequal` how far
+    from β the integral of a single normalised mode is at most, relative to β.
     """
 
     widths: tuple[int, ...]
@@ -80,6 +81,7 @@ class Readouts:
     raw_integral: Float[np.ndarray, " widths"]
     normalised: Float[np.ndarray, " widths"]
     normalised_integral: Float[np.ndarray, " widths"]
+    unequal: Float[np.ndarray, " widths"]
 
 
 def forced(found: AbstractRateMap) -> Callable[[np.ndarray], np.ndarray]:
@@ -192,7 +194,17 @@ def readouts(s: ModuliSettings) -> Readouts:
         * (READOUT_RADIUS / norm),
         np.array([total(fit, True) for fit in fits]),
         np.array([_integral(fit.rates, -fit.rates) for fit in fits]) * (READOUT_RADIUS / norm),
+        np.array([_unequal(fit) for fit in fits]),
     )
+
+
+def _unequal(fit: ExponentialSum) -> float:
+    """`max |∫ ||λ|(ĉ + β) − |λ| ĉ| e^{λt} dt / β − 1|` over the modes, ĉ = c/|λ|."""
+    scaled = fit.readouts / -fit.rates
+    change = -fit.rates * (scaled + READOUT_RADIUS) - fit.readouts
+    one_by_one = zip(fit.rates, change, strict=True)
+    errors = [_integral(np.array([rate]), np.array([c])) for rate, c in one_by_one]
+    return float(np.max(np.abs(np.array(errors) / READOUT_RADIUS - 1)))
 
 
 def _integral(rates: np.ndarray, readouts: np.ndarray) -> float:
