@@ -18,7 +18,7 @@ CURSE_OF_MEMORY = Study(
         "Recurrent networks of bounded eigenvalues remember exponentially. A memory that fades "
         "like a power law needs ever more of them, or eigenvalues that come ever closer to the "
         "axis; a memory that lies far back holds gradient descent on a plateau whose length grows "
-        "about exponentially with it. Best exponential sums with their errors and spectral abscissas, "
+        "about exponentially with it. Best exponential sums with errors and spectral abscissas, "
         "the exact gradient flow, networks trained on sequences, the memory functions of linear "
         "and non-linear models, and what training from carried states does for longer sequences."
     ),
