@@ -23,6 +23,7 @@ from remanence.studies.curse_of_memory.networks_settings import (
     NetworkSettings,
     TanhSettings,
 )
+from remanence.studies.tables import columns
 
 SMALL_LINEAR = LinearSettings(
     width=3, lags=21, delays=(1.0, 2.0), bump_delays=(1.0, 2.0), steps=6, chunks=3, seeds=2
@@ -109,7 +110,7 @@ def test_medians_may_be_infinite():
 
 
 def test_a_table_has_a_column_for_each_name():
-    table = shared.columns(("a", "b"), [(1, "x"), (2, "y")])
+    table = columns(("a", "b"), [(1, "x"), (2, "y")])
     np.testing.assert_array_equal(table["a"], [1, 2])
     np.testing.assert_array_equal(table["b"], ["x", "y"])
 

@@ -15,7 +15,7 @@ from remanence.studies.curse_of_memory.approximation_settings import (
     QUICK,
     ApproximationSettings,
 )
-from remanence.studies.curse_of_memory.shared import columns
+from remanence.studies.tables import columns
 
 
 def run_approximation(settings: ApproximationSettings, progress: AbstractProgress) -> Finding:

@@ -25,7 +25,7 @@ from remanence.studies.curse_of_memory.length_extension_training import (
     Extension,
     train_network,
 )
-from remanence.studies.curse_of_memory.shared import columns
+from remanence.studies.tables import columns
 
 
 def run_length_extension(settings: ExtensionSettings, progress: AbstractProgress) -> Finding:

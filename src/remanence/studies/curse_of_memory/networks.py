@@ -17,7 +17,7 @@ from remanence.studies.curse_of_memory.networks_settings import (
     NetworkSettings,
 )
 from remanence.studies.curse_of_memory.networks_tanh import tanh_sequences, train_tanh
-from remanence.studies.curse_of_memory.shared import columns
+from remanence.studies.tables import columns
 
 _THINNED = 200
 

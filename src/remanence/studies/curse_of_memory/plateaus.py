@@ -26,7 +26,7 @@ from remanence.studies.curse_of_memory.plateaus_settings import (
     REACHED,
     PlateauSettings,
 )
-from remanence.studies.curse_of_memory.shared import columns
+from remanence.studies.tables import columns
 
 
 def run_plateaus(settings: PlateauSettings, progress: AbstractProgress) -> Finding:

@@ -26,6 +26,7 @@ from remanence.studies.hyperbolic.ensembles_settings import (
 )
 from remanence.studies.hyperbolic.ensembles_students import DENSE, competitors
 from remanence.studies.hyperbolic.ensembles_training import Trained, cells_of, train_competitor
+from remanence.studies.tables import columns
 from remanence.studies.threads import in_threads
 
 _WORKERS = 2
@@ -114,10 +115,10 @@ def tables(
             losses = one.tuned(cell, s.teachers)
             best.append((one.name, *cell, *one.best[cell], *_summary(losses)))
     found = {
-        "ensemble_runs": _columns(
+        "ensemble_runs": columns(
             ("competitor", "least", "start", "teacher", "rate", "readout_rate", "loss"), runs
         ),
-        "ensembles": _columns(
+        "ensembles": columns(
             ("competitor", "least", "start", "rate", "readout_rate", *_SUMMARY), best
         ),
     }
@@ -128,7 +129,7 @@ def tables(
     ]
     if others:
         names = ("student", "least", "start", "rate", "readout_rate", "teachers", *_SUMMARY)
-        found["ensembles_outside"] = _columns(names, others)
+        found["ensembles_outside"] = columns(names, others)
     return found
 
 
@@ -139,12 +140,6 @@ def _summary(losses: np.ndarray) -> tuple[float, float, float, int]:
     # Quantiles of infinities are not numbers; 1e9 stands for diverged.
     low, middle, high = np.quantile(np.minimum(losses, 1e9), [0.25, 0.5, 0.75])
     return float(middle), float(low), float(high), int(np.sum(losses > FAILED))
-
-
-def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, np.ndarray]:
-    return {
-        name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
-    }
 
 
 ENSEMBLES = Part("ensembles", run_ensembles, {"quick": QUICK, "full": FULL}, weight=40.0)

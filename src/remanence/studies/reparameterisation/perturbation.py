@@ -32,6 +32,7 @@ from remanence.studies.reparameterisation.perturbation_sums import (
     perturbed_sums,
 )
 from remanence.studies.reparameterisation.perturbation_sums_claims import sum_claims
+from remanence.studies.tables import columns
 
 
 def run_perturbation(settings: PerturbationSettings, progress: AbstractProgress) -> Finding:
@@ -86,7 +87,7 @@ def _network_table(s: PerturbationSettings, runs: Runs) -> dict[str, np.ndarray]
         for one in found
         for beta, error in zip(RADII, one.errors.errors.tolist(), strict=True)
     ]
-    return _columns(("kind", "width", "seed", "epochs", "radius", "error"), rows)
+    return columns(("kind", "width", "seed", "epochs", "radius", "error"), rows)
 
 
 def _published_table(s: PerturbationSettings, runs: Runs) -> dict[str, np.ndarray]:
@@ -96,7 +97,7 @@ def _published_table(s: PerturbationSettings, runs: Runs) -> dict[str, np.ndarra
             for beta, published in zip(SHOWN, values, strict=True):
                 ours = median_error(runs, kind, width, beta) if (kind, width) in runs else np.nan
                 rows.append((kind, width, beta, ours, published))
-    return _columns(("kind", "width", "radius", "ours", "published"), rows)
+    return columns(("kind", "width", "radius", "ours", "published"), rows)
 
 
 def _sums_table(sums: dict[str, Sums]) -> dict[str, np.ndarray]:
@@ -108,13 +109,7 @@ def _sums_table(sums: dict[str, Sums]) -> dict[str, np.ndarray]:
         for beta, error in zip(row.radii.tolist(), row.errors.tolist(), strict=True)
     ]
     names = ("target", "map", "perturbed", "convention", "width", "radius", "error")
-    return _columns(names, rows)
-
-
-def _columns(names: tuple[str, ...], rows: list[tuple]) -> dict[str, np.ndarray]:
-    return {
-        name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
-    }
+    return columns(names, rows)
 
 
 PERTURBATION = Part("perturbation", run_perturbation, {"quick": QUICK, "full": FULL}, weight=16.0)
