@@ -32,13 +32,34 @@ LONG = CaseSettings(MEMORIES, 20, 2, 4, largest=0.9, memory=1_000.0)
 SHORT = CaseSettings(RECALL, 13, 2, 4, largest=0.9)
 
 
-def test_every_student_starts_as_the_same_function():
-    responses = [
-        np.asarray(make_layer(name, 3, 8, 0.95, key=jax.random.key(4)).impulse_response(40))
-        for name in STUDENTS
+def _responses(case: CaseSettings, students: tuple[str, ...]) -> list[np.ndarray]:
+    return [
+        np.asarray(make_layer(name, case, 3, 8, key=jax.random.key(4)).impulse_response(40))
+        for name in students
     ]
+
+
+def test_every_student_starts_as_the_same_function():
+    responses = _responses(dataclasses.replace(SHORT, largest=0.95), STUDENTS)
     for response in responses[1:]:
         np.testing.assert_allclose(response, responses[0], atol=2e-5 * abs(responses[0]).max())
+
+
+def test_a_long_start_is_near_the_circle():
+    case = SHORT.from_the_circle()
+    assert (case.name, case.long_start, SHORT.long_start) == (
+        "recall, 13 steps, long start",
+        True,
+        False,
+    )
+    lru, own = _responses(case, (LRU, HYPERBOLIC))
+    np.testing.assert_allclose(own, lru, atol=2e-5 * abs(lru).max())
+    for name in STUDENTS:
+        layer = make_layer(name, case, 3, 64, key=jax.random.key(4))
+        memory = -1 / np.log(np.abs(np.asarray(layer.eigenvalues())))
+        low, high = (20, 2_000) if name == S5 else (-1 / np.log(0.9), -1 / np.log(0.999))
+        assert low * 0.999 <= memory.min() < 3 * low
+        assert high / 3 < memory.max() <= high * 1.001
 
 
 def test_memories_follow_their_definition():
@@ -98,6 +119,29 @@ def test_verdicts_follow_from_the_numbers(good):
     claims = stack_claims(settings, found)
     assert [claim.id for claim in claims] == ["HY8a", "HY8b", "HY8c"]
     assert {claim.verdict for claim in claims} == {"holds" if good else "fails"}
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_long_starts_have_verdicts_of_their_own(good):
+    started = SHORT.from_the_circle()
+    settings = dataclasses.replace(FULL, cases=(SHORT, started))
+    short = {
+        LRU: _tuned(0.7, 60, 0.7),
+        S5: _tuned(0.7, 60, 0.7),
+        HYPERBOLIC: _tuned(0.1 if good else 0.3, 50, 0.3),
+    }
+    # The best competitor from a long start is S5, at .1.
+    rivals = {LRU: _tuned(0.2, 60, 0.2), S5: _tuned(0.1, 60, 0.1)}
+    own = _tuned(0.09 if good else 0.15, 50, 0.15)
+    claims = stack_claims(settings, {SHORT.name: short, started.name: {**rivals, HYPERBOLIC: own}})
+    found = {claim.id: claim for claim in claims}
+    assert list(found) == ["HY8b", "HY8c", "HY8d", "HY8e"]
+    # HY8b is about the short start alone.
+    assert found["HY8b"].verdict == "holds"
+    assert "long start" not in found["HY8b"].measured
+    expected = "holds" if good else "fails"
+    assert found["HY8d"].verdict == found["HY8e"].verdict == expected
+    assert "(S5)" in found["HY8e"].measured
 
 
 def test_grids_grow_at_their_edge_and_fresh_seeds_count(monkeypatch):

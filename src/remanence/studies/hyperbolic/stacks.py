@@ -32,9 +32,10 @@ def run_stacks(settings: StackSettings, progress: AbstractProgress) -> Finding:
         text=(
             f"Stacks of {s.depth} residual block{'s' if s.depth > 1 else ''}, {s.width} features "
             f"wide, with {s.modes} complex modes in each, written in the coordinates of an "
-            "LRU, of S5 and of the disc: the same function at the start, the same steps, the same "
-            "optimiser for all that is no eigenvalue. Eigenvalues follow Adam, or hyperbolic "
-            "Adam, at the rate that is best for them." + left_out
+            "LRU, of S5 and of the disc: the same function at the start (S5 from a long start has "
+            "its own), the same steps, the same optimiser for all that is no "
+            "eigenvalue. Eigenvalues follow Adam, or hyperbolic Adam, at the rate that is best "
+            "for them." + left_out
         ),
         claims=stack_claims(s, found),
         figures=(

@@ -14,6 +14,7 @@ from remanence.layers.lru import LRU, DiagonalRNN
 from remanence.layers.modal import AbstractModalLayer
 from remanence.layers.normalisations import NoNormalisation
 from remanence.layers.parametrisations import Discretised
+from remanence.layers.s5 import S5
 from remanence.layers.stack import SequenceModel
 from remanence.studies.hyperbolic import stacks_settings as settings_of
 from remanence.studies.hyperbolic.stacks_settings import CaseSettings, StackSettings
@@ -23,16 +24,20 @@ DTYPE = jnp.float32
 
 
 def make_layer(
-    student: str, width: int, modes: int, largest: float, *, key: PRNGKeyArray
+    student: str, case: CaseSettings, width: int, modes: int, *, key: PRNGKeyArray
 ) -> AbstractModalLayer:
-    """The layer of a student, eigenvalues uniform on the disc of radius `largest`.
+    """The layer of a student, eigenvalues uniform on the ring of the case.
 
-    The same key gives the same impulse response to rounding for every student.
+    The same key gives the same impulse response to rounding for every student, but for S5 from a
+    long start, which has its own.
     """
-    lru = LRU(width, modes, r_max=largest, key=key, dtype=DTYPE)
+    if student == settings_of.S5 and case.long_start:
+        return S5(width, 2 * modes, key=key, dtype=DTYPE)
+    ring = {"r_min": case.smallest, "r_max": case.largest}
+    lru = LRU(width, modes, **ring, key=key, dtype=DTYPE)
     if student == settings_of.HYPERBOLIC:
         # Its own start has quieter readouts.
-        made = HyperbolicLRU(width, modes, r_max=largest, key=key, dtype=DTYPE)
+        made = HyperbolicLRU(width, modes, **ring, key=key, dtype=DTYPE)
         return eqx.tree_at(lambda one: (one.C, one.D), made, (lru.C, lru.D))
     return lru if student == settings_of.LRU else as_s5(lru)
 
@@ -78,7 +83,7 @@ def make_stack(
 
     def block(key: PRNGKeyArray) -> ResidualBlock:
         for_layer, for_block = jax.random.split(key)
-        layer = make_layer(student, s.width, s.modes, case.largest, key=for_layer)
+        layer = make_layer(student, case, s.width, s.modes, key=for_layer)
         return ResidualBlock(layer, key=for_block)
 
     return SequenceModel(
