@@ -33,11 +33,11 @@ def make_layer(
     """
     if student == settings_of.S5 and case.long_start:
         return S5(width, 2 * modes, key=key, dtype=DTYPE)
-    ring = {"r_min": case.smallest, "r_max": case.largest}
-    lru = LRU(width, modes, **ring, key=key, dtype=DTYPE)
+    low, high = case.smallest, case.largest
+    lru = LRU(width, modes, r_min=low, r_max=high, key=key, dtype=DTYPE)
     if student == settings_of.HYPERBOLIC:
         # Its own start has quieter readouts.
-        made = HyperbolicLRU(width, modes, **ring, key=key, dtype=DTYPE)
+        made = HyperbolicLRU(width, modes, r_min=low, r_max=high, key=key, dtype=DTYPE)
         return eqx.tree_at(lambda one: (one.C, one.D), made, (lru.C, lru.D))
     return lru if student == settings_of.LRU else as_s5(lru)
 
