@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, PyTree
 
 from remanence.errors import RemanenceError
 from remanence.layers.contract import AbstractRecurrentLayer
@@ -148,11 +148,23 @@ def model_outputs(
     method: str,
     key: PRNGKeyArray | None = None,
 ) -> Float[Array, "time outputs"]:
-    """The outputs alone; `key` reaches a model whose call accepts one."""
+    """The outputs alone, from the model's own initial state; see `run_model`."""
+    return run_model(model, xs, None, method=method, key=key)[0]
+
+
+def run_model(
+    model: AbstractRecurrentLayer,
+    xs: Float[Array, "time inputs"],
+    state: PyTree[Any] | None,
+    *,
+    method: str,
+    key: PRNGKeyArray | None = None,
+) -> tuple[Float[Array, "time outputs"], PyTree[Any]]:
+    """`model(xs, state)`; `key` reaches a model whose call accepts one."""
     options: dict[str, Any] = {} if method == "auto" else {"method": method}
     if key is not None and _takes_key(type(model)):
         options["key"] = key
-    return model(xs, **options)[0]
+    return model(xs, **options) if state is None else model(xs, state, **options)
 
 
 def check_sizes(model: AbstractRecurrentLayer, task: AbstractTask) -> None:

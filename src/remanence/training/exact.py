@@ -43,8 +43,8 @@ from remanence.training.checks import (
     shown,
 )
 from remanence.training.descent import record_steps
-from remanence.training.loop import member_of
 from remanence.training.members import as_rates, check_members
+from remanence.training.minibatches import member_of
 from remanence.training.optimisers import (
     RatedOptimiser,
     adamw_by_role,

@@ -20,7 +20,8 @@ from remanence.training.checks import (
     require_number,
     require_optimiser,
 )
-from remanence.training.loop import member_of, run
+from remanence.training.loop import run
+from remanence.training.minibatches import member_of
 from remanence.training.optimisers import default_optimiser, require_geodesics
 from remanence.training.settings import settings_of
 
@@ -67,6 +68,7 @@ def train(
     lengths: int | np.integer | Sequence[int | np.integer],
     optimiser: optax.GradientTransformation | None = None,
     key: PRNGKeyArray,
+    pieces: int = 1,
     clip: float | int | None = None,
     method: str = "auto",
     evaluate_every: int | str = "log",
@@ -85,13 +87,16 @@ def train(
 
     - `optimiser`: any Optax transform, schedules included; `adamw_by_role(1e-3)` if not given.
       Points of the disc (`HyperbolicEigenvalues`) need one that knows them: it or `by_role`.
+    - `pieces`: every sequence has `pieces` times the length and is learned in as many steps, one
+      for each piece; the state after a piece, its gradient stopped, is the state before the next
+      (truncated backpropagation through time). 1: every step starts from the initial state.
     - `clip`: the largest norm of the whole gradient; longer ones are scaled down to it.
     - `method`: the layer's engine. A layer whose call accepts `key` gets one, for dropout, in
       training but not in evaluation.
     - `evaluate_every`: steps between evaluations, "log" for even spacing in the logarithm of the
       step, or "end" for the first and the last only. Evaluated are always the same
-      `test_sequences` sequences of `test_length` (the longest training length) of the split
-      "test".
+      `test_sequences` sequences of `test_length` (that of the longest whole sequence trained on)
+      of the split "test", from the initial state.
     - `checkpoint`: a file that the run is saved to at the start, every `checkpoint_seconds`, at
       the end and when it is interrupted. If it is there already the run goes on from it, and
       ends with the same bits as one that was never interrupted (with the same versions on the
@@ -116,6 +121,7 @@ def train(
         steps=steps,
         batch=batch,
         lengths=lengths,
+        pieces=pieces,
         clip=clip,
         method=method,
         evaluate_every=evaluate_every,

@@ -29,6 +29,7 @@ from remanence.training.minibatches import (
     Problem,
     advance,
     held_out_scores,
+    member_of,
     start,
 )
 from remanence.training.optimisers import RatedOptimiser
@@ -88,6 +89,7 @@ def run(
         optimiser=optimiser,
         batch=settings.batch,
         lengths=settings.lengths,
+        pieces=settings.pieces,
         clip=settings.clip,
         method=settings.method,
         test_sequences=settings.test_sequences,
@@ -155,11 +157,6 @@ def run(
     if on_progress is not None and place.step < settings.steps:
         on_progress(1.0)
     return eqx.combine(place.fit.parameters, rest), history
-
-
-def member_of(models: AbstractRecurrentLayer, index: int) -> AbstractRecurrentLayer:
-    """One model of a stack with a leading axis of members."""
-    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, models)
 
 
 def _trace(problem: Problem, fit: Fit) -> None:

@@ -21,7 +21,8 @@ from remanence.training.checks import (
     shown,
 )
 from remanence.training.fitting import Training
-from remanence.training.loop import member_of, run
+from remanence.training.loop import run
+from remanence.training.minibatches import member_of
 from remanence.training.optimisers import (
     RatedOptimiser,
     adamw_by_role,
@@ -123,6 +124,7 @@ def train_members(
     lengths: int | np.integer | Sequence[int | np.integer],
     optimiser: RatedOptimiser | None = None,
     keys: Key[Array, " keys"],
+    pieces: int = 1,
     clip: float | int | None = None,
     method: str = "auto",
     evaluate_every: int | str = "log",
@@ -162,6 +164,7 @@ def train_members(
         steps=steps,
         batch=batch,
         lengths=lengths,
+        pieces=pieces,
         clip=clip,
         method=method,
         evaluate_every=evaluate_every,

@@ -16,6 +16,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
 
 from remanence.tasks.contract import AbstractTask
+from remanence.training._pieces import Carried, drawn, nothing_carried, piece_loss
 from remanence.training.evaluation import model_outputs, sequence_scores
 from remanence.training.hyperbolic import gradient_norm
 from remanence.training.optimisers import RatedOptimiser, optimiser_at
@@ -32,6 +33,7 @@ class Problem(eqx.Module):
     - `rest`: the models without their parameters.
     - `keys`, `rates` (members,): where randomness starts; what `optimiser` is given.
     - `lengths`: of which each step draws one; `clip`: the largest norm of the gradient.
+    - `pieces`: in how many steps a sequence is learned, `lengths[0]` time steps in each.
     """
 
     task: AbstractTask
@@ -41,6 +43,7 @@ class Problem(eqx.Module):
     optimiser: RatedOptimiser
     batch: int
     lengths: tuple[int, ...]
+    pieces: int
     clip: float | int | None
     method: str
     test_sequences: int
@@ -49,13 +52,22 @@ class Problem(eqx.Module):
 
 
 class Fit(NamedTuple):
-    """Where every member is; `previous` are the last parameters known to have a finite loss."""
+    """Where every member is; `previous` are the last parameters known to have a finite loss.
+
+    `carried`: the sequences that are learned piece by piece; None where each step has its own.
+    """
 
     parameters: PyTree[Any]
     previous: PyTree[Any]
     optimiser: PyTree[Any]
     step: Int[Array, "*members"]
     diverged: Bool[Array, "*members"]
+    carried: Carried | None = None
+
+
+def member_of(models: PyTree[Any], index: int) -> Any:
+    """One model of a stack with a leading axis of members."""
+    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, models)
 
 
 def start(problem: Problem, parameters: PyTree[Any]) -> Fit:
@@ -66,7 +78,23 @@ def start(problem: Problem, parameters: PyTree[Any]) -> Fit:
 
     optimiser = eqx.filter_jit(jax.vmap(initial))(problem.rates, parameters)
     members = problem.rates.shape
-    fit = Fit(parameters, parameters, optimiser, jnp.zeros(members, int), jnp.zeros(members, bool))
+    carried = None
+    if problem.pieces > 1:
+        empty = nothing_carried(
+            member_of(eqx.combine(parameters, problem.rest), 0),
+            problem.task,
+            batch=problem.batch,
+            length=problem.pieces * problem.lengths[0],
+        )
+        carried = jax.tree.map(lambda leaf: jnp.zeros((*members, *leaf.shape), leaf.dtype), empty)
+    fit = Fit(
+        parameters,
+        parameters,
+        optimiser,
+        jnp.zeros(members, int),
+        jnp.zeros(members, bool),
+        carried,
+    )
     return jax.tree.map(jnp.array, fit)
 
 
@@ -89,8 +117,12 @@ def advance(
 
         def step(carry: Any) -> Any:
             fit, losses, norms = carry
-            keys = (jax.random.fold_in(stream, fit.step) for stream in (order, data, dropout))
-            loss, gradient = _value_and_gradient(problem, rest, fit.parameters, *keys)
+            if fit.carried is None:
+                keys = (jax.random.fold_in(stream, fit.step) for stream in (order, data, dropout))
+                loss, gradient = _value_and_gradient(problem, rest, fit.parameters, *keys)
+                carried = None
+            else:
+                loss, gradient, carried = _of_piece(problem, rest, fit, fit.carried, data, dropout)
             norm = gradient_norm(gradient, fit.parameters)
             moved, optimiser = _update(problem, fit, gradient, norm, rate)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -102,6 +134,7 @@ def advance(
                     _choose(finite, optimiser, fit.optimiser),
                     fit.step + finite.astype(fit.step.dtype),
                     ~finite,
+                    carried,
                 ),
                 losses.at[place].set(loss.astype(losses.dtype)),
                 norms.at[place].set(norm.astype(norms.dtype)),
@@ -178,6 +211,38 @@ def _value_and_gradient(
         return branches[0](parameters)
     index = jax.random.randint(order, (), 0, len(branches))
     return lax.switch(index, branches, parameters)
+
+
+def _of_piece(
+    problem: Problem,
+    rest: PyTree[Any],
+    fit: Fit,
+    carried: Carried,
+    data: PRNGKeyArray,
+    dropout: PRNGKeyArray,
+) -> tuple[Float[Array, ""], PyTree[Any], Carried]:
+    """The mean loss of the next piece, its gradient, and what is carried on."""
+    (length,) = problem.lengths
+    number, place = jnp.divmod(fit.step, problem.pieces)
+    carried = drawn(
+        problem.task,
+        carried,
+        place,
+        jax.random.fold_in(data, number),
+        batch=problem.batch,
+        length=problem.pieces * length,
+    )
+    (loss, states), gradient = piece_loss(
+        lambda parameters: eqx.combine(parameters, rest),
+        fit.parameters,
+        problem.task,
+        carried,
+        place,
+        jax.random.split(jax.random.fold_in(dropout, fit.step), problem.batch),
+        length=length,
+        method=problem.method,
+    )
+    return loss, gradient, carried._replace(states=states)
 
 
 def _update(

@@ -37,6 +37,7 @@ class Settings:
     steps: int
     batch: int
     lengths: tuple[int, ...]
+    pieces: int
     clip: float | None
     method: str
     evaluate_every: EvaluateEvery
@@ -59,6 +60,7 @@ def settings_of(
     steps: Any,
     batch: Any,
     lengths: Any,
+    pieces: Any,
     clip: Any,
     method: Any,
     evaluate_every: Any,
@@ -77,12 +79,19 @@ def settings_of(
         evaluate_every = int(evaluate_every)
     else:
         require_word(owner, "evaluate_every", evaluate_every, ("log", "end"))
+    pieces = require_whole(owner, "pieces", pieces)
+    if pieces > 1 and len(chosen) > 1:
+        raise RemanenceError(
+            f"{owner}: sequences in {pieces} pieces need one length for all of them, got lengths "
+            f"{shown(chosen)}"
+        )
     require_word(owner, "members_by", members_by, ("map", "vmap"))
     require_method(owner, method)
     return Settings(
         steps=require_whole(owner, "steps", steps),
         batch=require_whole(owner, "batch", batch),
         lengths=chosen,
+        pieces=pieces,
         clip=None
         if clip is None
         else require_number(owner, "clip", clip, above=0, otherwise="; None clips nothing"),
@@ -90,7 +99,7 @@ def settings_of(
         evaluate_every=evaluate_every,  # pyright: ignore[reportArgumentType]
         test_sequences=require_whole(owner, "test_sequences", test_sequences),
         test_length=(
-            max(chosen)
+            pieces * max(chosen)
             if test_length is None
             else require_whole(owner, "test_length", test_length)
         ),
