@@ -70,7 +70,8 @@ def test_errors_run_upwards_and_meet_a_known_supremum():
     assert shares == [0.25, 0.5, 0.75, 1.0]
     assert found.drawn.shape == (4, 3)
     assert found.tolerated(0.35) == 0.3
-    assert found.tolerated(-1) == 0.0
+    assert found.tolerated(-1) == found.tolerated(-(10**400)) == 0.0
+    assert found.tolerated(10**400) == found.radii[-1]
     # An error that falls: the running maximum stays.
     found = perturbation_errors(lambda p: -np.linalg.norm(p["c"] - c), {"c": c}, [0.0, 1.0])
     assert found.errors.tolist() == [0.0, 0.0]
@@ -244,6 +245,7 @@ BAD = [
         for n in (2.5, "3")
     ],
     (relative_modulus, (None, 0.5, [1.0]), {}, "rate"),
+    (readout_errors, (-1.0, 0.5), {"normalised": np.ones(2, bool)}, "normalised"),
     (ball_perturbation, (ONE, 1.0, None), {}, "rng"),
     (tensor_perturbation, (ONE, 1.0, None), {}, "rng"),
     (tensor_perturbation, (ONE, 1.0, RNG), {"one_sided": "a"}, "one_sided"),

@@ -58,7 +58,13 @@ def whole_number(owner: str, name: str, value: Any, least: int) -> int:
         raise RemanenceError(
             f"{owner}: {name} must be a whole number of at least {least}, got {shown(value)}"
         )
-    return int(value)  # pyright: ignore[reportArgumentType]
+    return int(value)
+
+
+def require_flag(owner: str, name: str, value: Any) -> None:
+    """Raise `RemanenceError` unless `value` is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise RemanenceError(f"{owner}: {name} must be True or False, got {shown(value)}")  # pyright: ignore[reportArgumentType]
 
 
 def shown(value: Any) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from remanence.errors import RemanenceError
-from remanence.theory._grids import real_array, whole_number
+from remanence.theory._grids import real_array, require_flag, whole_number
 from remanence.theory._perturbation_arrays import function_of, radius_of
 
 
@@ -113,6 +113,7 @@ def readout_errors(
     if (values >= 0).any():
         raise RemanenceError(f"{owner}: rates must be negative, got {values.max():g}")
     size = radius_of(owner, radius)
+    require_flag(owner, "normalised", normalised)
     with np.errstate(over="ignore"):
         return np.full(values.shape, size) if normalised else np.asarray(size / -values)
 

@@ -38,7 +38,13 @@ from remanence.theory._flow_targets import (
     KernelTarget,
     PlateauTarget,
 )
-from remanence.theory._grids import real_array, real_number, time_array, whole_number
+from remanence.theory._grids import (
+    real_array,
+    real_number,
+    require_flag,
+    time_array,
+    whole_number,
+)
 
 __all__ = [
     "AbstractFlowTarget",
@@ -133,7 +139,7 @@ def gradient_flow(
     width = a.size
     horizon = real_number(owner, "horizon", horizon, above=0)
     drop = np.inf if escape is None else real_number(owner, "escape", escape, above=0)
-    _require_flag(log_rates, owner)
+    require_flag(owner, "log_rates", log_rates)
     kept = None if times is None else _kept_times(times, horizon, owner)
     rtol = real_number(owner, "rtol", rtol, least=1e-13)
     atol = real_number(owner, "atol", atol, least=1e-100)
@@ -215,7 +221,7 @@ def gradient_descent(
     owner = "gradient_descent"
     a, w = _start(target, coefficients, rates, owner)
     learning_rate = real_number(owner, "learning_rate", learning_rate, above=0)
-    _require_flag(log_rates, owner)
+    require_flag(owner, "log_rates", log_rates)
     steps, every = whole_number(owner, "steps", steps, 1), whole_number(owner, "every", every, 1)
     drop = np.inf if escape is None else real_number(owner, "escape", escape, above=0)
     energy = target.energy
@@ -261,11 +267,6 @@ def _start(target: Any, coefficients: Any, rates: Any, owner: str) -> tuple[Vect
     if not (w > 0).all():
         raise RemanenceError(f"{owner}: rates must be positive, the least is {w.min():g}")
     return a, w
-
-
-def _require_flag(log_rates: Any, owner: str) -> None:
-    if not isinstance(log_rates, bool | np.bool_):
-        raise RemanenceError(f"{owner}: log_rates must be True or False, got {log_rates!r:.60}")
 
 
 def _kept_times(times: Any, horizon: float, owner: str) -> Float64[np.ndarray, " times"]:

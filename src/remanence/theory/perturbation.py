@@ -88,11 +88,15 @@ class PerturbationErrors:
 
     def tolerated(self, bound: float | int) -> float:
         """The largest radius of the grid at which the error is still `bound` or less, else 0."""
-        if not isinstance(bound, numbers.Real) or math.isnan(bound):
+        try:
+            most = float(bound) if isinstance(bound, numbers.Real) else math.nan
+        except OverflowError:
+            most = math.inf if bound > 0 else -math.inf
+        if math.isnan(most):
             raise RemanenceError(
                 f"PerturbationErrors.tolerated: bound must be a number, got {bound!r:.60}"
             )
-        kept = self.radii[self.errors <= bound]
+        kept = self.radii[self.errors <= most]
         return float(kept[-1]) if kept.size else 0.0
 
 
