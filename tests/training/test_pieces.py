@@ -16,6 +16,7 @@ from remanence.layers.contract import RECURRENT, AbstractSteppedLayer
 from remanence.tasks import Copy, SequentialDigits
 from remanence.tasks.contract import AbstractTask, Example, Kind
 from remanence.training import stack_models, train, train_members
+from remanence.training.settings import agreement
 
 RATE = 0.05
 SGD = optax.sgd(RATE)
@@ -212,7 +213,7 @@ def test_every_kind_of_state_is_carried(make):
     np.testing.assert_allclose(found.training_losses, losses, rtol=1e-5)
 
 
-def test_pieces_of_which_nothing_is_scored_move_nothing():
+def test_pieces_of_which_nothing_is_scored_have_no_loss_and_no_gradient():
     task = Copy(2, alphabet=3)
     model = LRU(task.inputs, 4, task.outputs, key=jax.random.key(0))
     found = train(
@@ -222,6 +223,58 @@ def test_pieces_of_which_nothing_is_scored_move_nothing():
     assert (found.training_losses[:3] == 0).all()
     assert (found.gradient_norms[:3] == 0).all()
     assert found.training_losses[3] > 0
+
+
+class Wider(Leaky):
+    """Begins in single precision and goes on in double; or grows a state that was none."""
+
+    grows: bool = eqx.field(static=True, default=False)
+
+    def initial_state(self):
+        return () if self.grows else self.start.astype(jnp.float32)
+
+    def __call__(self, xs, state=None, *, method="auto"):
+        start = self.start if self.grows or state is None else state
+        ys = jax.lax.scan(lambda h, x: (self.decay * h + x,) * 2, start.astype(float), xs)[1]
+        return ys, ys[-1]
+
+
+def test_a_state_that_comes_back_in_another_type_is_carried_in_its_own():
+    found = train(
+        Wider(jnp.full(1, 0.5), jnp.full(1, 0.3)), Sums(), steps=2 * PIECES + 2, batch=BATCH,
+        lengths=LENGTH, pieces=PIECES, optimiser=SGD, key=jax.random.key(3), evaluate_every="end",
+    )  # fmt: skip
+    losses, _ = by_hand(jax.random.key(3), 2 * PIECES + 2)
+    np.testing.assert_allclose(found.training_losses, losses, rtol=1e-6)
+
+
+def test_a_state_that_changes_its_shape_cannot_be_carried():
+    model = Wider(jnp.full(1, 0.5), jnp.full(1, 0.3), grows=True)
+    with pytest.raises(RemanenceError, match="Wider: its state cannot be carried: a call returns"):
+        train(
+            model, Sums(), steps=1, batch=1, lengths=LENGTH, pieces=PIECES, optimiser=SGD,
+            key=jax.random.key(3),
+        )  # fmt: skip
+
+
+def test_a_checkpoint_from_before_there_were_pieces_goes_on(tmp_path, monkeypatch):
+    def run(path):
+        return train(
+            leaky(), Sums(), steps=2, batch=1, lengths=LENGTH, optimiser=SGD,
+            key=jax.random.key(3), evaluate_every="end", checkpoint=path,
+        )  # fmt: skip
+
+    def without_pieces(*given, **named):
+        agreed = agreement(*given, **named)
+        del agreed["pieces"]
+        return agreed
+
+    path = tmp_path / "old.checkpoint"
+    with monkeypatch.context() as patched:
+        patched.setattr("remanence.training.loop.agreement", without_pieces)
+        before = run(path)
+    after = run(path)
+    np.testing.assert_array_equal(after.training_losses, before.training_losses)
 
 
 @pytest.mark.parametrize(

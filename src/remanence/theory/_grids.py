@@ -64,7 +64,7 @@ def whole_number(owner: str, name: str, value: Any, least: int) -> int:
 def require_flag(owner: str, name: str, value: Any) -> None:
     """Raise `RemanenceError` unless `value` is True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise RemanenceError(f"{owner}: {name} must be True or False, got {shown(value)}")  # pyright: ignore[reportArgumentType]
+        raise RemanenceError(f"{owner}: {name} must be True or False, got {shown(value)}")
 
 
 def shown(value: Any) -> str:

@@ -60,6 +60,8 @@ def read_checkpoint(
     held, ours = spec.get("settings"), to_json(settings)
     if not isinstance(held, dict) or not isinstance(spec.get("progress"), dict):
         raise ModelFileError(f"{path}: its settings are damaged; delete it and train again")
+    # Runs from before there were pieces had one.
+    held = {"pieces": 1, **held}
     for name in [*ours, *(name for name in held if name not in ours)]:
         if name not in ours or name not in held or ours[name] != held[name]:
             raise RemanenceError(

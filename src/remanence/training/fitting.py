@@ -89,7 +89,11 @@ def train(
       Points of the disc (`HyperbolicEigenvalues`) need one that knows them: it or `by_role`.
     - `pieces`: every sequence has `pieces` times the length and is learned in as many steps, one
       for each piece; the state after a piece, its gradient stopped, is the state before the next
-      (truncated backpropagation through time). 1: every step starts from the initial state.
+      (truncated backpropagation through time). 1: every step starts from the initial state. Each
+      piece descends its own loss, its weights over their own sum: what is scored only at the end
+      teaches nothing about earlier pieces, which still take a step of momentum and weight decay.
+      The whole sequences are held, in the checkpoint too; side by side (`members_by="vmap"`)
+      members draw them anew for every piece.
     - `clip`: the largest norm of the whole gradient; longer ones are scaled down to it.
     - `method`: the layer's engine. A layer whose call accepts `key` gets one, for dropout, in
       training but not in evaluation.
@@ -109,9 +113,9 @@ def train(
     `Training.raise_if_diverged`.
 
     Raises:
-        RemanenceError: for settings out of range, sizes of model and task that do not fit,
-            complex parameters, a plain optimiser of points of the disc, or a checkpoint of a run
-            with other settings (naming the first that differs).
+        RemanenceError: for settings out of range, several lengths with `pieces`, sizes of model
+            and task that do not fit, complex parameters, a plain optimiser of points of the disc,
+            or a checkpoint of a run with other settings (naming the first that differs).
 
         trained = train(model, task, steps=1000, batch=32, lengths=100, key=jax.random.key(0))
     """

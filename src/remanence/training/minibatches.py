@@ -16,7 +16,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree
 
 from remanence.tasks.contract import AbstractTask
-from remanence.training._pieces import Carried, drawn, nothing_carried, piece_loss
+from remanence.training._pieces import Carried, next_piece, nothing_carried
 from remanence.training.evaluation import model_outputs, sequence_scores
 from remanence.training.hyperbolic import gradient_norm
 from remanence.training.optimisers import RatedOptimiser, optimiser_at
@@ -122,7 +122,18 @@ def advance(
                 loss, gradient = _value_and_gradient(problem, rest, fit.parameters, *keys)
                 carried = None
             else:
-                loss, gradient, carried = _of_piece(problem, rest, fit, fit.carried, data, dropout)
+                loss, gradient, carried = next_piece(
+                    lambda parameters: eqx.combine(parameters, rest),
+                    fit.parameters,
+                    problem.task,
+                    fit.carried,
+                    fit.step,
+                    data,
+                    dropout,
+                    pieces=problem.pieces,
+                    length=problem.lengths[0],
+                    method=problem.method,
+                )
             norm = gradient_norm(gradient, fit.parameters)
             moved, optimiser = _update(problem, fit, gradient, norm, rate)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -211,38 +222,6 @@ def _value_and_gradient(
         return branches[0](parameters)
     index = jax.random.randint(order, (), 0, len(branches))
     return lax.switch(index, branches, parameters)
-
-
-def _of_piece(
-    problem: Problem,
-    rest: PyTree[Any],
-    fit: Fit,
-    carried: Carried,
-    data: PRNGKeyArray,
-    dropout: PRNGKeyArray,
-) -> tuple[Float[Array, ""], PyTree[Any], Carried]:
-    """The mean loss of the next piece, its gradient, and what is carried on."""
-    (length,) = problem.lengths
-    number, place = jnp.divmod(fit.step, problem.pieces)
-    carried = drawn(
-        problem.task,
-        carried,
-        place,
-        jax.random.fold_in(data, number),
-        batch=problem.batch,
-        length=problem.pieces * length,
-    )
-    (loss, states), gradient = piece_loss(
-        lambda parameters: eqx.combine(parameters, rest),
-        fit.parameters,
-        problem.task,
-        carried,
-        place,
-        jax.random.split(jax.random.fold_in(dropout, fit.step), problem.batch),
-        length=length,
-        method=problem.method,
-    )
-    return loss, gradient, carried._replace(states=states)
 
 
 def _update(

@@ -14,6 +14,7 @@ from remanence.studies.hyperbolic.stacks import run_stacks
 from remanence.studies.hyperbolic.stacks_claims import stack_claims
 from remanence.studies.hyperbolic.stacks_measures import Runs, Tuned
 from remanence.studies.hyperbolic.stacks_settings import (
+    ADDING,
     DIGITS,
     FULL,
     HYPERBOLIC,
@@ -142,6 +143,45 @@ def test_long_starts_have_verdicts_of_their_own(good):
     expected = "holds" if good else "fails"
     assert found["HY8d"].verdict == found["HY8e"].verdict == expected
     assert "(S5)" in found["HY8e"].measured
+
+
+def _with_errors(*errors: float) -> Tuned:
+    at = np.array([0, 100])
+    runs = Runs(
+        np.full(len(errors), 0.1),
+        np.arange(len(errors)),
+        at,
+        np.array([[1.0, error] for error in errors]),
+    )
+    return Tuned(runs, runs, runs)
+
+
+@pytest.mark.parametrize(
+    ("own", "rival", "good"),
+    [
+        # Nobody learns: nothing is shown.
+        ([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], False),
+        # One seed of the competitor fails, which must not widen its spread.
+        ([0.4, 0.4, 0.4], [0.001, 0.001, 1.0], False),
+        ([0.4, 0.4, 0.4], [0.001, 0.001, np.inf], False),
+        # The competitor never learns, hyperbolic training does.
+        ([0.4, 0.4, 0.4], [np.inf, np.inf, np.inf], True),
+        ([np.inf, np.inf, np.inf], [np.inf, np.inf, np.inf], False),
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], True),
+    ],
+)
+def test_nobody_is_as_good_as_others_by_learning_nothing(own, rival, good):
+    short = dataclasses.replace(SHORT, task=ADDING)
+    started = short.from_the_circle()
+    settings = dataclasses.replace(FULL, cases=(short, started))
+    students = {
+        LRU: _with_errors(*rival),
+        S5: _with_errors(*rival),
+        HYPERBOLIC: _with_errors(*own),
+    }
+    claims = stack_claims(settings, {short.name: students, started.name: students})
+    found = {claim.id: claim.verdict for claim in claims}
+    assert found["HY8b"] == found["HY8d"] == found["HY8e"] == ("holds" if good else "fails")
 
 
 def test_grids_grow_at_their_edge_and_fresh_seeds_count(monkeypatch):

@@ -80,5 +80,5 @@ def _rows(tuned: Tuned) -> list[tuple[str, float, int, float]]:
     ]
 
 
-STACKS = Part("deep stacks", run_stacks, {"quick": QUICK, "full": FULL}, weight=23.0)
+STACKS = Part("deep stacks", run_stacks, {"quick": QUICK, "full": FULL}, weight=32.0)
 """The claims on deep networks."""

@@ -6,11 +6,20 @@ import numpy as np
 
 from remanence.studies.contract import Claim, verdict
 from remanence.studies.hyperbolic.sources import DERIVED
+from remanence.studies.hyperbolic.stacks_comparisons import (
+    behind_nobody,
+    failures_told,
+    fixed_over_tuned,
+    is_learnt,
+    least_error,
+    median,
+    seeds_told,
+)
 from remanence.studies.hyperbolic.stacks_measures import (
+    FAILED,
     Measured,
     Tuned,
     best_competitor,
-    failures,
 )
 from remanence.studies.hyperbolic.stacks_settings import (
     CAUGHT_UP,
@@ -22,13 +31,14 @@ from remanence.studies.hyperbolic.stacks_settings import (
     CaseSettings,
     StackSettings,
 )
-from remanence.studies.hyperbolic.stacks_tasks import delay_floor, make_task
+from remanence.studies.hyperbolic.stacks_tasks import delay_floor
 
 LONG = 1_000.0
 
 AS_GOOD = (
-    "median final error not above the upper quartile over seeds of the best tuned competitor; "
-    "shares of wrong answers by no more than one held-out sequence"
+    f"median final error below {FAILED:g} of the best constant's, and not above the upper "
+    "quartile of the best tuned competitor's seeds that are; shares of wrong answers by no more "
+    "than one held-out sequence"
 )
 
 
@@ -68,9 +78,7 @@ def memory_claim(s: StackSettings, case: CaseSettings, students: Mapping[str, Tu
     if reached:
         met = steps[HYPERBOLIC] * FASTER <= steps[rival]
     else:
-        met = _median(students[HYPERBOLIC]) * FASTER <= _median(
-            students[best_competitor(students)]
-        )
+        met = median(students[HYPERBOLIC]) * FASTER <= median(students[best_competitor(students)])
     lag = int(case.memory)
     return Claim(
         id="HY8a",
@@ -87,7 +95,7 @@ def memory_claim(s: StackSettings, case: CaseSettings, students: Mapping[str, Tu
         ),
         measured=(
             "; ".join(
-                f"{name} {_steps(steps[name])}, final unexplained share {_median(one):.2g} at "
+                f"{name} {_steps(steps[name])}, final unexplained share {median(one):.2g} at "
                 f"rate {one.rate:.2g}"
                 for name, one in students.items()
             )
@@ -104,7 +112,7 @@ def memory_claim(s: StackSettings, case: CaseSettings, students: Mapping[str, Tu
 
 def others_claim(s: StackSettings, cases: list[CaseSettings], found: Measured) -> Claim:
     """HY8b: the other tasks."""
-    parts, met = _behind_nobody(s, cases, found)
+    parts, met = behind_nobody(s, cases, found)
     return Claim(
         id="HY8b",
         statement=(
@@ -113,14 +121,15 @@ def others_claim(s: StackSettings, cases: list[CaseSettings], found: Measured) -
         ),
         source=DERIVED,
         expected=AS_GOOD,
-        measured=f"{parts}; {_seeds(s)}",
+        measured=f"{parts}; {seeds_told(s)}",
         verdict=verdict(met),
+        note="That seeds which learn nothing do not count was added after a first full run.",
     )
 
 
 def long_start_claim(s: StackSettings, cases: list[CaseSettings], found: Measured) -> Claim:
     """HY8d: competitors that start where memory is long."""
-    parts, met = _behind_nobody(s, cases, found)
+    parts, met = behind_nobody(s, cases, found)
     return Claim(
         id="HY8d",
         statement=(
@@ -129,7 +138,7 @@ def long_start_claim(s: StackSettings, cases: list[CaseSettings], found: Measure
         ),
         source=DERIVED,
         expected=AS_GOOD,
-        measured=f"{parts}; {_seeds(s)}",
+        measured=f"{parts}; {seeds_told(s)}",
         verdict=verdict(met),
         note=(
             f"LRU and hyperbolic start as the same function, |λ| from {cases[0].smallest:g} to "
@@ -145,43 +154,28 @@ def caught_up_claim(
     parts, met = [], True
     for short, long in cases:
         rival = best_competitor(found[long.name])
-        own, best = _median(found[short.name][HYPERBOLIC]), _median(found[long.name][rival])
-        least = _least(s, short)
-        ratio = (own + least) / (best + least)
-        met = met and ratio <= CAUGHT_UP
-        parts.append(f"{short.name}: {own:.3g} against {best:.3g} ({rival}), {ratio:.3g} times")
+        own, best = found[short.name][HYPERBOLIC], found[long.name][rival]
+        least = least_error(s, short)
+        within = median(own) + least <= CAUGHT_UP * (median(best) + least)
+        met = met and is_learnt(median(own), short) and within
+        parts.append(
+            f"{short.name}: {median(own):.3g}{failures_told(own, short)} against "
+            f"{median(best):.3g} ({rival}{failures_told(best, long)})"
+        )
     return Claim(
         id="HY8e",
         statement=(
-            "Hyperbolic training from short memories gets as far as the best tuned competitor "
-            "that starts with long ones."
+            "Hyperbolic training from short memories gets within a factor of two of the best "
+            "tuned competitor that starts with long ones."
         ),
         source=DERIVED,
-        expected=f"median final error at most {CAUGHT_UP:g} times that of the competitor",
-        measured="; ".join(parts) + f"; {_seeds(s)}",
+        expected=(
+            f"median final error below {FAILED:g} of the best constant's, and at most "
+            f"{CAUGHT_UP:g} times that of the competitor"
+        ),
+        measured="; ".join(parts) + f"; {seeds_told(s)}",
         verdict=verdict(met),
     )
-
-
-def _behind_nobody(
-    s: StackSettings, cases: list[CaseSettings], found: Measured
-) -> tuple[str, bool]:
-    """Medians on every task in words, and whether hyperbolic training is behind on none."""
-    parts, met = [], True
-    for case in cases:
-        students = found[case.name]
-        rival = best_competitor(students)
-        own, limit = _median(students[HYPERBOLIC]), _spread(s, case, students[rival])
-        met = met and own <= limit
-        within = " (median behind, within the spread)" if own > _median(students[rival]) else ""
-        parts.append(
-            f"{case.name}: "
-            + ", ".join(
-                f"{name} {_median(one):.3g}{_failed(one, case)}" for name, one in students.items()
-            )
-            + (within if own <= limit else " (behind)")
-        )
-    return "; ".join(parts), met
 
 
 def one_rate_claim(s: StackSettings, found: Measured) -> Claim:
@@ -189,7 +183,7 @@ def one_rate_claim(s: StackSettings, found: Measured) -> Claim:
     fixed = dict(s.fixed)
     worst: dict[str, tuple[float, str]] = {}
     for name in fixed:
-        excess = {case.name: _ratio(s, case, found[case.name][name]) for case in s.cases}
+        excess = {case.name: fixed_over_tuned(s, case, found[case.name][name]) for case in s.cases}
         where = max(excess, key=lambda case: excess[case])
         worst[name] = (excess[where], where)
     own = worst[HYPERBOLIC][0]
@@ -206,7 +200,7 @@ def one_rate_claim(s: StackSettings, found: Measured) -> Claim:
                 f"{name} at {fixed[name]:g}: at most {ratio:.3g} times ({where})"
                 for name, (ratio, where) in worst.items()
             )
-            + f"; tuned rates {_tuned(s, found)}; {_seeds(s)}"
+            + f"; tuned rates {_tuned(s, found)}; {seeds_told(s)}"
         ),
         verdict=verdict(own <= ROBUST),
         note=(
@@ -214,33 +208,6 @@ def one_rate_claim(s: StackSettings, found: Measured) -> Claim:
             "learns passes without saying anything."
         ),
     )
-
-
-def _median(one: Tuned) -> float:
-    return float(np.median(one.final.final))
-
-
-def _spread(s: StackSettings, case: CaseSettings, one: Tuned) -> float:
-    return float(np.quantile(one.final.final, 0.75)) + 10 * _least(s, case)
-
-
-def _least(s: StackSettings, case: CaseSettings) -> float:
-    """A tenth of one held-out sequence where answers are counted; nothing elsewhere."""
-    return 0.1 / s.tests if make_task(case).kind == "classification" else 0.0
-
-
-def _ratio(s: StackSettings, case: CaseSettings, one: Tuned) -> float:
-    least = _least(s, case)
-    return (float(np.median(one.fixed.final)) + least) / (_median(one) + least)
-
-
-def _steps(value: float) -> str:
-    return f"{value:,.0f} steps" if np.isfinite(value) else "never"
-
-
-def _failed(one: Tuned, case: CaseSettings) -> str:
-    count = failures(one.final, make_task(case))
-    return f" ({count} of {one.final.final.size} failed)" if count else ""
 
 
 def _tuned(s: StackSettings, found: Measured) -> str:
@@ -252,15 +219,13 @@ def _tuned(s: StackSettings, found: Measured) -> str:
     )
 
 
-def _seeds(s: StackSettings) -> str:
-    if not s.seeds:
-        return f"the searched seeds ({len(s.searched)}) themselves"
-    return f"medians over {len(s.seeds)} fresh seeds, rates searched on {len(s.searched)} other"
-
-
 def _how(s: StackSettings, case: CaseSettings) -> str:
     return (
         f"{case.steps:,} steps of {case.batch} sequences of {case.length:,}, "
         f"{s.depth} blocks of width {s.width} with {s.modes} modes, rate {s.rest:g} for the "
-        f"rest; {_seeds(s)}"
+        f"rest; {seeds_told(s)}"
     )
+
+
+def _steps(value: float) -> str:
+    return f"{value:,.0f} steps" if np.isfinite(value) else "never"
