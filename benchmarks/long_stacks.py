@@ -5,7 +5,8 @@
 ≤ .9 at first. The rate of the eigenvalues is searched on one seed for each student, then run on
 two others. Criterion, that of HY8a where nobody gets to an NRMSE of .1, set before the run:
 hyperbolic training ends with at most half of the unexplained share of the best competitor. Some
-30 CPU-minutes; `python benchmarks/long_stacks.py LRU` runs single students.
+30 CPU-minutes; `python benchmarks/long_stacks.py LRU` runs single students. With `--long-start`
+eigenvalues start near the circle, as in HY8d: |λ| from .9 to .999, S5 with its own rates.
 """
 
 import dataclasses
@@ -34,12 +35,13 @@ SEARCHED, FRESH = 0, (1, 2)
 
 if __name__ == "__main__":
     settings = dataclasses.replace(FULL, records=6, tests=32)
-    for student in sys.argv[1:] or STUDENTS:
+    case = CASE.from_the_circle() if "--long-start" in sys.argv else CASE
+    for student in [name for name in sys.argv[1:] if name != "--long-start"] or STUDENTS:
         if student not in RATES:
             sys.exit(f"{student!r} is none of {', '.join(RATES)}")
 
         def ran(rates, seeds, student=student):
-            return run(student, CASE, settings, rates, seeds, lambda share: None)
+            return run(student, case, settings, rates, seeds, lambda share: None)
 
         # One after the other: the states of several side by side leave the caches.
         search = ran(RATES[student][:1], (SEARCHED,))
