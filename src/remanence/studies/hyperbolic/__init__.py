@@ -23,5 +23,5 @@ HYPERBOLIC_TRAINING = Study(
     ),
     source="Remanence, derived and measured here; earlier work in docs/hyperbolic-training.md",
     parts=(IDENTITIES, ONE_MODE, MINIBATCHES, ENSEMBLES, STACKS),
-    minutes={"quick": 2.0, "full": 40.0},
+    minutes={"quick": 2.0, "full": 60.0},
 )

@@ -82,7 +82,7 @@ def _finish(ax: Axes, case: CaseSettings, floor: float) -> None:
     top = chance(task)
     ax.axhline(top, color=THEORY, linestyle="--", linewidth=1, label="best constant")
     log_axis(ax.yaxis, (floor / 1.5, 2 * top))
-    ax.set_title(case.name)
+    ax.set_title(case.name.replace(", long start", ",\nlong start"))
     ax.set_ylabel("unexplained share" if task.kind == "regression" else "share of wrong answers")
 
 
