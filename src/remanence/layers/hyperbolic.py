@@ -39,7 +39,7 @@ class HyperbolicLRU(AbstractModalLayer):
     student first learns to be silent, and eigenvalues whose readouts have gone to 0 follow
     nothing: with eight modes from radius .9 and one memory of 10,000 steps to find, 22 of 36
     students find it with the readouts of the LRU, all with a tenth of them
-    (`benchmarks/quiet_starts.py`). What is loud is learnt later: adding in a stack by a third.
+    (`benchmarks/quiet_starts.py`). What is loud is learnt later.
 
     Args:
         inputs, state, outputs: sizes; `state` counts complex modes.
