@@ -11,6 +11,7 @@ from remanence.studies.hyperbolic.stacks_figures import curves_figure, rates_fig
 from remanence.studies.hyperbolic.stacks_measures import Measured, Tuned, measure_stacks
 from remanence.studies.hyperbolic.stacks_settings import FULL, QUICK, StackSettings
 from remanence.studies.hyperbolic.stacks_tasks import possible
+from remanence.studies.tables import columns
 
 
 def run_stacks(settings: StackSettings, progress: AbstractProgress) -> Finding:
@@ -66,10 +67,7 @@ def _table(found: Measured) -> dict[str, np.ndarray]:
         for student, tuned in students.items()
         for stage, rate, seed, error in _rows(tuned)
     ]
-    names = ("task", "student", "stage", "learning_rate", "seed", "error")
-    return {
-        name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
-    }
+    return columns(("task", "student", "stage", "learning_rate", "seed", "error"), rows)
 
 
 def _rows(tuned: Tuned) -> list[tuple[str, float, int, float]]:

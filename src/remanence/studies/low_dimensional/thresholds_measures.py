@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from remanence.studies.low_dimensional.ensembles import teacher_response
 from remanence.studies.low_dimensional.least_squares import AbstractModel, fit
+from remanence.studies.tables import columns
 from remanence.systems.counterexamples import jacobi_counterexample, shortest_counterexample
 from remanence.systems.generators import spread_teacher
 
@@ -119,9 +120,7 @@ def counterexamples(settings: ThresholdSettings) -> dict[str, np.ndarray]:
                     )
                 )
     names = ("family", "teacher", "student", "theory", "k", "excess", "training", "error")
-    return {
-        name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
-    }
+    return columns(names, rows)
 
 
 def _example(family, system, target, about):

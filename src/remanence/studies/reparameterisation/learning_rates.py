@@ -20,6 +20,7 @@ from remanence.studies.reparameterisation.learning_rates_settings import (
     TOY,
     LearningRateSettings,
 )
+from remanence.studies.tables import columns
 
 
 def run_learning_rates(settings: LearningRateSettings, progress: AbstractProgress) -> Finding:
@@ -76,12 +77,8 @@ def _table(found: Sweep) -> dict[str, np.ndarray]:
 
 
 def _prototype_table() -> dict[str, np.ndarray]:
-    columns = zip(*TOY.values(), strict=True)
-    names = ("direct", "exponential", "softplus", "best")
-    return {
-        "learning_rate": np.array(list(TOY)),
-        **{name: np.array(column) for name, column in zip(names, columns, strict=True)},
-    }
+    names = ("learning_rate", "direct", "exponential", "softplus", "best")
+    return columns(names, [(rate, *losses) for rate, losses in TOY.items()])
 
 
 def _digit_table(found: DigitSweep) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ from remanence.studies.sensitivity.architectures_settings import (
     ArchitectureSettings,
 )
 from remanence.studies.sensitivity.runs import HORIZON, Grid
+from remanence.studies.tables import columns
 
 
 def run_architectures(settings: ArchitectureSettings, progress: AbstractProgress) -> Finding:
@@ -78,18 +79,17 @@ def _tables(
         (name, hardest, grid) for name, grid in found.ablation.items() if name not in found.sweep
     ]
     return {
-        "published_teacher": _columns([*swept, *rest]),
-        "other_teachers": _columns(
+        "published_teacher": _grid_table([*swept, *rest]),
+        "other_teachers": _grid_table(
             [(name, hardest, grid) for name, grid in found.ensemble.items()]
         ),
     }
 
 
-def _columns(grids: list[tuple[str, float, Grid]]) -> dict[str, np.ndarray]:
+def _grid_table(grids: list[tuple[str, float, Grid]]) -> dict[str, np.ndarray]:
     rows = [(name, level, *row) for name, level, grid in grids for row in grid.rows()]
     names = ("student", "least_magnitude", "stage", "learning_rate", "start", "loss")
-    columns = zip(*rows, strict=True)
-    return {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+    return columns(names, rows)
 
 
 ARCHITECTURES = Part(

@@ -13,6 +13,7 @@ from remanence.studies.sensitivity.rates_figures import (
 from remanence.studies.sensitivity.rates_measures import Rates, measure_rates
 from remanence.studies.sensitivity.rates_settings import FULL, QUICK, RateSettings
 from remanence.studies.sensitivity.teachers import PHASE
+from remanence.studies.tables import columns
 
 
 def run_rates(settings: RateSettings, progress: AbstractProgress) -> Finding:
@@ -80,10 +81,7 @@ def _tables(settings: RateSettings, found: Rates) -> dict[str, dict[str, np.ndar
             "rate": np.concatenate([g.clean for g in groups]),
             "probe": np.concatenate([g.probe for g in groups]),
         },
-        "heads_and_angles": {
-            name: np.array(column)
-            for name, column in zip(names, zip(*rows, strict=True), strict=True)
-        },
+        "heads_and_angles": columns(names, rows),
     }
 
 
